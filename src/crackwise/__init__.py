@@ -1,0 +1,1 @@
+"""crackwise: photographs in, measured cracks out."""

@@ -1,0 +1,71 @@
+"""Every error a user can meet: what was wrong, what we got, what to do.
+
+::
+
+    CrackwiseError
+    ├── ImageError           a photograph or mask cannot be used
+    ├── ScaleUnknownError    millimetres were asked for and no scale is known
+    ├── ModelError           a model is unknown, damaged or of the wrong kind
+    ├── DataError            a data set, split or label file cannot be used
+    ├── RecipeError          a recipe or one of its values is wrong
+    └── MissingExtraError    an optional package is not installed
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+__all__ = [
+    "CrackwiseError",
+    "DataError",
+    "ImageError",
+    "MissingExtraError",
+    "ModelError",
+    "RecipeError",
+    "ScaleUnknownError",
+    "needs_extra",
+]
+
+
+class CrackwiseError(Exception):
+    """The parent of all errors meant for a user: one sentence, no traceback needed."""
+
+
+class ImageError(CrackwiseError):
+    """A photograph or mask is missing, damaged, too large or of an unknown kind."""
+
+
+class ScaleUnknownError(CrackwiseError):
+    """A value in millimetres was asked for, and the millimetres per pixel are not known."""
+
+
+class ModelError(CrackwiseError):
+    """A model is unknown, its file damaged, or an option does not fit it."""
+
+
+class DataError(CrackwiseError):
+    """A data set, split or label file is missing, damaged, or would leak."""
+
+
+class RecipeError(CrackwiseError):
+    """A recipe has an unknown key or an impossible value."""
+
+
+class MissingExtraError(CrackwiseError):
+    """An optional package is needed; the message says which extra to install."""
+
+
+@contextmanager
+def needs_extra(extra: str) -> Iterator[None]:
+    """Turn an ImportError inside the block into one sentence that names the extra.
+
+    >>> with needs_extra("lab"):
+    ...     import json
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise MissingExtraError(
+            f"{error.name or 'A package'} is not installed. Run: pip install 'crackwise[{extra}]'"
+        ) from error
