@@ -1,1 +1,161 @@
-"""TODO."""
+"""The table of networks, and how to build one: RGB in [0, 1] to one logit per class and pixel, at any size."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError, validate_call
+
+from crackwise.errors import ModelError, needs_extra
+
+if TYPE_CHECKING:  # the table can be listed without torch
+    from torch import nn
+
+__all__ = ["MODELS", "ModelRow", "ParameterCount", "build_model", "count_parameters", "model_options"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRow:
+    """One network: what builds it, whose it is, and which sizes suit it."""
+
+    build: str
+    """``"module:function"``, imported when a model is asked for."""
+    summary: str
+    paper: str
+    licence: str
+    multiple_of: int = 1
+    """Tiles whose corners lie on multiples of this see the same grid as the whole picture."""
+    input_px: int | None = None
+    """Side of the pictures it was published with; None where there is no such size."""
+    fixed: Mapping[str, str] = field(default_factory=dict)
+    """Arguments of the builder that this row decides."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterCount:
+    """How many numbers a network holds; buffers are not counted."""
+
+    total: int
+    trainable: int
+    deployed: int
+    """Without the heads that only training uses."""
+
+
+def comparator(architecture: str, summary: str, paper: str) -> ModelRow:
+    """A row for one architecture of segmentation_models_pytorch."""
+    return ModelRow(
+        build="crackwise.models.comparators:build",
+        summary=summary,
+        paper=paper,
+        licence="MIT (segmentation_models_pytorch)",
+        multiple_of=32,
+        fixed={"architecture": architecture},
+    )
+
+
+MODELS: dict[str, ModelRow] = {
+    "mobilenet_fpn": ModelRow(
+        build="crackwise.models.mobilenet:build",
+        summary="MobileNetV2 encoder, light top-down decoder; the packaged model",
+        paper="Sandler et al., CVPR 2018 (encoder); Lin et al., CVPR 2017 (decoder)",
+        licence="Apache-2.0",
+        multiple_of=32,
+        input_px=512,
+    ),
+    "hrsegnet": ModelRow(
+        build="crackwise.models.hrsegnet:build",
+        summary="high-resolution path guided by low-resolution semantics",
+        paper="Li et al., Automation in Construction 156, 2023, arXiv:2307.00270",
+        licence="Apache-2.0",
+        multiple_of=32,
+        input_px=400,
+    ),
+    "unet": comparator("unet", "U-Net on any encoder", "Ronneberger et al., MICCAI 2015"),
+    "unetplusplus": comparator("unetplusplus", "U-Net with nested skips", "Zhou et al., IEEE TMI 39(6), 2020"),
+    "fpn": comparator("fpn", "feature pyramid with a segmentation head", "Kirillov et al., CVPR 2019"),
+    "linknet": comparator(
+        "linknet", "U-Net that adds instead of concatenating", "Chaurasia and Culurciello, VCIP 2017"
+    ),
+    "deeplabv3plus": comparator("deeplabv3plus", "atrous pyramid with a decoder", "Chen et al., ECCV 2018"),
+    "segformer": comparator("segformer", "all-MLP decoder; encoders mit_b0 to mit_b5", "Xie et al., NeurIPS 2021"),
+}
+
+
+def build_model(name: str, classes: Sequence[str] = ("crack",), **options: object) -> nn.Module:
+    """A freshly initialised network of ``MODELS``; seed torch first for the same weights again.
+
+    Options are those of the row's builder (see ``model_options``).
+
+    >>> build_model("hrsegnet", base=16).training
+    True
+
+    Raises:
+        ModelError: there is no such model or option, or a value does not fit.
+    """
+    row = model_row(name)
+    known = model_options(name)
+    for option in options:
+        if option not in known:
+            raise ModelError(
+                f"{name} has no option {option!r}{did_you_mean(option, known)} Options: {described(known)}."
+            )
+    try:
+        return validate_call(builder(row))(tuple(classes), **row.fixed, **options)  # type: ignore[no-any-return]
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        where = ".".join(str(part) for part in wrong["loc"])
+        raise ModelError(
+            f"{name}: {where}={wrong['input']!r} does not fit: {wrong['msg']}. Options: {described(known)}."
+        ) from error
+
+
+def model_row(name: str) -> ModelRow:
+    """The row of ``MODELS`` called ``name``; a ModelError that names its neighbours where there is none."""
+    try:
+        return MODELS[name]
+    except KeyError:
+        near = did_you_mean(name, MODELS)
+        raise ModelError(f"No model named {name!r}{near} See `crackwise list models`.") from None
+
+
+def model_options(name: str) -> dict[str, inspect.Parameter]:
+    """The options of a model: name to parameter, with its default and its type."""
+    row = model_row(name)
+    parameters = inspect.signature(builder(row)).parameters
+    return {option: p for option, p in parameters.items() if option != "classes" and option not in row.fixed}
+
+
+def count_parameters(model: nn.Module) -> ParameterCount:
+    """Count the parameters of a network; it may live on the meta device."""
+    from crackwise.models.blocks import TrainingOnly
+
+    spared = {id(p) for m in model.modules() if isinstance(m, TrainingOnly) for p in m.parameters()}
+    parameters = list(model.parameters())
+    return ParameterCount(
+        total=sum(p.numel() for p in parameters),
+        trainable=sum(p.numel() for p in parameters if p.requires_grad),
+        deployed=sum(p.numel() for p in parameters if id(p) not in spared),
+    )
+
+
+def builder(row: ModelRow) -> Callable[..., Any]:
+    """The function that builds the network of a row."""
+    module, function = row.build.split(":")
+    with needs_extra("lab"):
+        return getattr(import_module(module), function)  # type: ignore[no-any-return]
+
+
+def described(options: Mapping[str, inspect.Parameter]) -> str:
+    """``"base: int = 16, depth: int = 3"``."""
+    return ", ".join(str(p) for p in options.values()) or "none"
+
+
+def did_you_mean(name: str, known: Mapping[str, object]) -> str:
+    """The end of a sentence: a full stop, or the nearest names."""
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    return f". Did you mean {' or '.join(repr(n) for n in near)}?" if near else "."

@@ -1,0 +1,110 @@
+"""Parts that several networks are made of.
+
+Letters: B batch, C channels, H height, W width, K classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+__all__ = [
+    "ConvBNReLU",
+    "MultipleOf",
+    "Normalize",
+    "Outputs",
+    "TrainingOnly",
+    "TwoWay",
+    "map_outputs",
+    "pad_to_multiple",
+]
+
+
+class Outputs(NamedTuple):
+    """What a network with auxiliary heads returns while training."""
+
+    main: Tensor
+    """Logits (B, K, H, W)."""
+    auxiliary: tuple[Tensor, ...]
+    """Logits of the same shape, one per auxiliary head."""
+
+
+class TrainingOnly(nn.ModuleList):
+    """Modules that the trained network does without, such as auxiliary heads."""
+
+
+class Normalize(nn.Module):
+    """Subtract a mean and divide by a deviation, per channel."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(-1, 1, 1), persistent=False)
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        """(B, C, H, W) to the same shape."""
+        return (x_BCHW - self.mean) / self.std
+
+
+class ConvBNReLU(nn.Sequential):
+    """3x3 convolution, batch normalisation, ReLU."""
+
+    def __init__(self, inputs: int, outputs: int, *, stride: int = 1, bias: bool = False) -> None:
+        super().__init__(
+            nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=bias), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
+        )
+
+
+def pad_to_multiple(x_BCHW: Tensor, multiple: int) -> Tensor:
+    """Repeat the last column and row until width and height are multiples of ``multiple``."""
+    h, w = x_BCHW.shape[-2:]
+    return F.pad(x_BCHW, (0, -w % multiple, 0, -h % multiple), mode="replicate")
+
+
+def map_outputs(function: Callable[[Tensor], Tensor], y: Tensor | Outputs) -> Tensor | Outputs:
+    """Apply a function to every map a network returned."""
+    if isinstance(y, Outputs):
+        return Outputs(function(y.main), tuple(function(a) for a in y.auxiliary))
+    return function(y)
+
+
+class MultipleOf(nn.Module):
+    """Let a network that wants sides of a multiple of ``multiple`` take any size: pad, run, cut."""
+
+    def __init__(self, net: nn.Module, multiple: int) -> None:
+        super().__init__()
+        self.net = net
+        self.multiple = multiple
+
+    def forward(self, x_BCHW: Tensor) -> Tensor | Outputs:
+        """(B, 3, H, W) to logits (B, K, H, W)."""
+        h, w = x_BCHW.shape[-2:]
+        return map_outputs(lambda y: y[..., :h, :w], self.net(pad_to_multiple(x_BCHW, self.multiple)))
+
+
+class TwoWay(nn.Module):
+    """Return one logit per class from a network with two softmax channels per class.
+
+    The difference crack minus background is the logit of the softmax probability of crack, so a loss on it equals the
+    two-channel loss. ``raw`` gives the channels themselves, for distillation.
+    """
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x_BCHW: Tensor) -> Tensor | Outputs:
+        """(B, 3, H, W) to logits (B, K, H, W)."""
+        return map_outputs(lambda y: y[:, 1::2] - y[:, 0::2], self.raw(x_BCHW))
+
+    def raw(self, x_BCHW: Tensor) -> Tensor | Outputs:
+        """(B, 3, H, W) to channels (B, 2K, H, W): background, crack, per class."""
+        y: Tensor | Outputs = self.net(x_BCHW)
+        return y
