@@ -152,7 +152,7 @@ def builder(row: ModelRow) -> Callable[..., Any]:
 
 def described(options: Mapping[str, inspect.Parameter]) -> str:
     """``"base: int = 16, depth: int = 3"``."""
-    return ", ".join(str(p) for p in options.values()) or "none"
+    return ", ".join(f"{name}: {p.annotation} = {p.default!r}" for name, p in options.items()) or "none"
 
 
 def did_you_mean(name: str, known: Mapping[str, object]) -> str:
