@@ -50,8 +50,8 @@ class HrSegNet(nn.Module):
             ConvBNReLU(3, base // 2, stride=2, bias=True), ConvBNReLU(base // 2, base, stride=2, bias=True)
         )
         self.blocks = nn.ModuleList(
-            GuidedBlock(base, depth, first_guidance, align_corners=align_corners, project_first=project_first)
-            for first_guidance in (to_stride_8(base), to_stride_16(base), to_stride_32(base))
+            GuidedBlock(base, wide, depth, first(base), align_corners=align_corners, project_first=project_first)
+            for wide, first in ((2 * base, to_stride_8), (4 * base, to_stride_16), (8 * base, to_stride_32))
         )
         self.head = nn.Sequential(
             nn.BatchNorm2d(base),
@@ -83,12 +83,11 @@ class GuidedBlock(nn.Module):
     """``depth`` units at stride 4, each followed by the sum with a map of the guidance path."""
 
     def __init__(
-        self, base: int, depth: int, first_guidance: nn.Sequential, *, align_corners: bool, project_first: bool
+        self, base: int, wide: int, depth: int, first: nn.Module, *, align_corners: bool, project_first: bool
     ) -> None:
         super().__init__()
-        wide = first_guidance[-1][0].out_channels
         self.high = nn.ModuleList(ConvBNReLU(base, base, bias=True) for _ in range(depth))
-        self.guidance = nn.ModuleList([first_guidance, *(ConvBNReLU(wide, wide, bias=True) for _ in range(depth - 1))])
+        self.guidance = nn.ModuleList([first, *(ConvBNReLU(wide, wide, bias=True) for _ in range(depth - 1))])
         self.projections = nn.ModuleList(
             Projection(wide, base, align_corners=align_corners, project_first=project_first) for _ in range(depth)
         )
