@@ -1,0 +1,155 @@
+"""Training and validation data as a recipe names them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import torch
+from lightning import LightningDataModule
+from pydantic import BaseModel, ConfigDict, PositiveInt
+from torch.utils.data import ConcatDataset, DataLoader, Dataset, WeightedRandomSampler
+
+from crackwise.data.augment import AugmentConfig, build_augmentation, random_view
+from crackwise.data.folder import CrackDataset, Item, open_items
+from crackwise.data.paste import paste_crack
+from crackwise.data.relabel import narrow
+from crackwise.data.sample import Sample
+from crackwise.data.splits import leaking
+from crackwise.errors import DataError
+
+__all__ = ["CrackDataModule", "DataConfig", "TrainingSet", "training_items"]
+
+
+class TrainingSet(BaseModel):
+    """One set to train on: a reference, how often it is drawn, and how its labels are taken."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    ref: str
+    weight: float = 1.0
+    """How often a picture of this set is drawn, relative to 1 for every picture."""
+    labels: Literal["as_drawn", "narrowed", "no_crack"] = "as_drawn"
+    """``narrowed``: wide strokes cut to their dark core; ``no_crack``: the set shows none, whatever its masks say."""
+    donates: bool = False
+    """Its cracks may be painted onto crack-free pictures (``DataConfig.paste_p``): only for accurately drawn labels."""
+
+
+class DataConfig(BaseModel):
+    """What a run trains on, validates on and must not have seen."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    train: tuple[TrainingSet | str, ...]
+    val: tuple[str, ...]
+    held_out: tuple[str, ...] = ()
+    """Test sets: a training picture whose photograph is in one of them is a leak."""
+    root: str | None = None
+    classes: tuple[str, ...] = ("crack",)
+    leakage: Literal["refuse", "drop", "allow"] = "refuse"
+    allow_leakage: bool = False
+    """Train on a leaking split all the same; the model card says so."""
+    batch_size: PositiveInt = 16
+    workers: int = 0
+    augment: AugmentConfig = AugmentConfig()
+    paste_p: float = 0.0
+    """Probability of painting cracks of another training picture onto a crack-free one."""
+    steps_per_epoch: PositiveInt | None = None
+    """Batches in one epoch; default: as many as it takes to draw every picture once."""
+
+
+class TrainingItems(BaseModel):
+    """The pictures of one training set after leaking ones are gone."""
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+
+    config: TrainingSet
+    items: tuple[Item, ...]
+
+
+def training_items(config: DataConfig) -> tuple[list[TrainingItems], tuple[str, ...]]:
+    """The training pictures per set, and the names of those that share a photograph with validation or test.
+
+    Raises:
+        DataError: some leak, and the recipe says neither to drop nor to allow them.
+    """
+    root = Path(config.root) if config.root else None
+    sets = [entry if isinstance(entry, TrainingSet) else TrainingSet(ref=entry) for entry in config.train]
+    found = [(entry, open_items(entry.ref, root)) for entry in sets]
+    kept_apart = [item for reference in (*config.val, *config.held_out) for item in open_items(reference, root)]
+    leaks = leaking([item for _, items in found for item in items], kept_apart)
+    if leaks and config.leakage == "refuse" and not config.allow_leakage:
+        raise DataError(
+            f"{len(leaks)} training pictures share a photograph with validation or test, for example {min(leaks)!r}. "
+            "Set data.leakage: drop to leave them out, or data.allow_leakage: true to train all the same."
+        )
+    drop = leaks if config.leakage == "drop" else frozenset()
+    kept = [TrainingItems(config=c, items=tuple(i for i in items if i.name not in drop)) for c, items in found]
+    return kept, tuple(sorted(leaks))
+
+
+class Views(Dataset[Sample]):
+    """Augmented views of the pictures of one training set."""
+
+    def __init__(self, part: TrainingItems, config: DataConfig, donors: Sequence[Item]) -> None:
+        self.pictures = CrackDataset(part.items, config.classes)
+        self.labels = part.config.labels
+        self.config = config
+        self.donors = CrackDataset(donors, config.classes)
+        self.augment = build_augmentation(config.augment)
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def __getitem__(self, index: int) -> Sample:
+        sample = LABELS[self.labels](self.pictures[index])
+        if len(self.donors) and not (sample.target == 1).any() and torch.rand(()) < self.config.paste_p:
+            sample = self.pasted(sample)
+        return self.augment(sample)
+
+    def pasted(self, sample: Sample) -> Sample:
+        """The sample with the cracks of a random donor, seen under a random view of the same size."""
+        donor = self.donors[int(torch.randint(len(self.donors), ()))]
+        side_px = min(sample.image.shape[-2:])
+        view = random_view(donor, self.config.augment.model_copy(update={"crop_px": side_px, "scale": (0.7, 1.6)}))
+        ground = Sample(sample.image[:, :side_px, :side_px], sample.target[:, :side_px, :side_px], sample.name)
+        return paste_crack(ground, view, strength=float(torch.empty(()).uniform_(0.6, 1.4)))
+
+
+def no_crack(sample: Sample) -> Sample:
+    """The sample with nothing present."""
+    return sample._replace(target=torch.zeros_like(sample.target))
+
+
+LABELS: dict[str, Callable[[Sample], Sample]] = {"as_drawn": lambda sample: sample, "narrowed": narrow, "no_crack": no_crack}
+
+
+class CrackDataModule(LightningDataModule):
+    """Draws batches of augmented training views; validates on whole pictures."""
+
+    def __init__(self, config: DataConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.parts, self.leaks = training_items(config)
+        root = Path(config.root) if config.root else None
+        self.validation = [(ref, open_items(ref, root)) for ref in config.val]
+
+    def train_dataloader(self) -> DataLoader[Sample]:
+        """Batches drawn with the sets' weights, a fresh seeded order each epoch."""
+        config = self.config
+        donors = [item for part in self.parts if part.config.donates for item in part.items]
+        weights = [p.config.weight for p in self.parts for _ in p.items]
+        steps = config.steps_per_epoch or max(1, len(weights) // config.batch_size)
+        return DataLoader(
+            ConcatDataset([Views(part, config, donors) for part in self.parts]),
+            batch_size=config.batch_size,
+            sampler=WeightedRandomSampler(weights, steps * config.batch_size),
+            num_workers=config.workers,
+            persistent_workers=config.workers > 0,
+            drop_last=True,
+        )
+
+    def val_dataloader(self) -> list[DataLoader[Sample]]:
+        """One loader per validation set, whole pictures, one at a time."""
+        return [DataLoader(CrackDataset(items, self.config.classes), batch_size=1) for _, items in self.validation]

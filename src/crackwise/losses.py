@@ -1,0 +1,118 @@
+"""Losses, as each paper defines them, and weighted sums of them.
+
+Every loss is a function ``(logits, target) -> scalar``: logits float (B, K, H, W), one sigmoid per class; target uint8
+(B, K, H, W) of 0, 1 and 255 = not labelled, which every loss leaves out. A network with two softmax channels hands over their
+difference: softmax over (background, crack) equals the sigmoid of crack - background, so the two-channel
+losses below are exact on one logit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+from torch import Tensor
+from torch.nn import functional as F
+
+__all__ = ["LOSSES", "Loss", "LossConfig", "LossTerm", "build_loss"]
+
+NOT_LABELLED = 255
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+def labelled(target: Tensor) -> tuple[Tensor, Tensor]:
+    """Target as float with 0 where not labelled, and the float mask of what is labelled."""
+    known = target != NOT_LABELLED
+    return (target * known).float(), known.float()
+
+
+def bce(logits: Tensor, target: Tensor) -> Tensor:
+    """Binary cross-entropy, mean over labelled pixels."""
+    truth, known = labelled(target)
+    losses = F.binary_cross_entropy_with_logits(logits, truth, reduction="none")
+    return (losses * known).sum() / known.sum().clamp_min(1)
+
+
+# two-class softmax cross-entropy on (0, z) equals binary cross-entropy on z
+ce = bce
+
+
+def dice(logits: Tensor, target: Tensor) -> Tensor:
+    """1 - 2 sum(pt) / (sum p + sum t), over the whole batch (CLIPSeg's form, smoothing 1e-6)."""
+    truth, known = labelled(target)
+    probability = logits.sigmoid() * known
+    overlap = (probability * truth).sum()
+    return 1 - (2 * overlap + 1e-6) / (probability.sum() + truth.sum() + 1e-6)
+
+
+def dice_squared(logits: Tensor, target: Tensor) -> Tensor:
+    """CrackSAM's Dice: squared sums over the whole batch, mean of the background's and the crack's, smoothing 1e-5."""
+    truth, known = labelled(target)
+    probability = logits.sigmoid()
+    terms = []
+    for p, t in ((1 - probability, 1 - truth), (probability, truth)):
+        p, t = p * known, t * known
+        terms.append(1 - (2 * (p * t).sum() + 1e-5) / (t.square().sum() + p.square().sum() + 1e-5))
+    return torch.stack(terms).mean()
+
+
+def ohem(logits: Tensor, target: Tensor, *, keep_below: float = 0.7, at_least: int = 10_000) -> Tensor:
+    """Cross-entropy over hard pixels (PaddleSeg's OHEM, used by HrSegNet).
+
+    Hard is a pixel whose probability of its true class is below ``keep_below``, or below the ``at_least``-th smallest such
+    probability where that is larger. With at most ``at_least`` labelled pixels all count.
+    """
+    truth, known = labelled(target)
+    losses = F.binary_cross_entropy_with_logits(logits, truth, reduction="none")
+    hard = known
+    if known.sum() > at_least:
+        with torch.no_grad():
+            true_probability = torch.where(known.bool(), torch.exp(-losses), torch.inf).flatten()
+            smallest = torch.topk(true_probability, at_least, largest=False, sorted=False).values
+            limit = smallest.max().clamp_min(keep_below)
+            hard = known * (torch.exp(-losses) < limit)
+    return (losses * hard).mean() / (hard.mean() + 1e-5)
+
+
+LOSSES: dict[str, Loss] = {"bce": bce, "ce": ce, "dice": dice, "dice_squared": dice_squared, "ohem": ohem}
+
+
+class LossTerm(BaseModel):
+    """One row of ``LOSSES`` with its weight."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Literal["bce", "ce", "dice", "dice_squared", "ohem"]
+    weight: PositiveFloat = 1.0
+    keep_below: Annotated[float, Field(gt=0, lt=1)] = 0.7
+    """OHEM alone: pixels surer than this are easy."""
+    at_least: PositiveInt = 10_000
+    """OHEM alone: how many pixels always count."""
+
+
+class LossConfig(BaseModel):
+    """A weighted sum of losses, and how much each auxiliary head adds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    terms: tuple[LossTerm, ...] = (LossTerm(name="bce", weight=0.4), LossTerm(name="dice", weight=0.6))
+    auxiliary_weight: float = 0.5
+
+
+def build_loss(config: LossConfig) -> Loss:
+    """The weighted sum that the configuration names."""
+
+    def one(term: LossTerm) -> Loss:
+        if term.name == "ohem":
+            return lambda logits, target: ohem(logits, target, keep_below=term.keep_below, at_least=term.at_least)
+        return LOSSES[term.name]
+
+    terms = [(term.weight, one(term)) for term in config.terms]
+
+    def loss(logits: Tensor, target: Tensor) -> Tensor:
+        return torch.stack([weight * term(logits, target) for weight, term in terms]).sum()
+
+    return loss

@@ -1,0 +1,87 @@
+"""What happens beside the steps: seeds per epoch, a table of all scores, curves."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from pathlib import Path
+from typing import Any
+
+from lightning import Callback, LightningModule, Trainer, seed_everything
+
+from crackwise.imaging.files import write_atomically
+
+__all__ = ["MetricsTable", "SeedEachEpoch", "draw_curves"]
+
+
+class SeedEachEpoch(Callback):
+    """Seeds every epoch by its number, so that a resumed run draws what an unbroken one would have drawn."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Seed the first epoch of this process: its sampler is drawn before ``on_train_epoch_start``."""
+        self.reseed(trainer.current_epoch)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Seed the next epoch."""
+        self.reseed(trainer.current_epoch + 1)
+
+    def reseed(self, epoch: int) -> None:
+        """One seed per epoch."""
+        seed_everything(self.seed * 100_003 + epoch, workers=True, verbose=False)
+
+
+class MetricsTable(Callback):
+    """Keeps ``metrics.csv`` and ``curves.png``: one row per epoch with losses, every score and the learning rate."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "metrics.csv"
+        self.rows: list[dict[str, float]] = []
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Take up the rows of an interrupted run, up to the epoch it resumes from."""
+        if self.path.is_file():
+            with self.path.open(newline="", encoding="utf-8") as file:
+                rows = [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
+            self.rows = [row for row in rows if row["epoch"] < trainer.current_epoch]
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Append this epoch and write both files anew."""
+        values = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        rate = trainer.optimizers[0].param_groups[0]["lr"]
+        self.rows.append({"epoch": trainer.current_epoch, "step": trainer.global_step, "lr": rate, **values})
+        names = list(dict.fromkeys(name for row in self.rows for name in row))
+        text = io.StringIO()
+        writer = csv.DictWriter(text, names, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.rows)
+        write_atomically(self.path, text.getvalue().encode())
+        draw_curves(self.rows, self.path.with_name("curves.png"))
+
+
+def draw_curves(rows: list[dict[str, float]], path: Path) -> None:
+    """Losses, scores and learning rate against the epoch, as a PNG."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    panels = {
+        "loss": lambda name: "loss" in name,
+        "validation score": lambda name: name.startswith("val_") and "loss" not in name and name != "val_threshold",
+        "learning rate": lambda name: name == "lr",
+    }
+    figure = Figure(figsize=(13, 3.8), layout="constrained")
+    FigureCanvasAgg(figure)
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    for axes, (title, belongs) in zip(figure.subplots(1, 3), panels.items(), strict=True):
+        for name in filter(belongs, names):
+            points = [(row["epoch"], row[name]) for row in rows if math.isfinite(row.get(name, math.nan))]
+            axes.plot(*zip(*points, strict=True), label=name, marker="." if len(points) < 3 else None, linewidth=1.2)
+        axes.set(title=title, xlabel="epoch")
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=6)
+    data: Any = io.BytesIO()
+    figure.savefig(data, format="png", dpi=110)
+    write_atomically(path, data.getvalue())

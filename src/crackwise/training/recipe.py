@@ -1,0 +1,150 @@
+"""Everything about one training run, on one page of YAML."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError
+
+from crackwise.data.module import DataConfig
+from crackwise.errors import RecipeError
+from crackwise.losses import LossConfig
+
+__all__ = ["ModelConfig", "OptimConfig", "Recipe", "TrainerConfig", "load_recipe"]
+
+
+class Part(BaseModel):
+    """Frozen; an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ModelConfig(Part):
+    """A row of ``MODELS`` and its options."""
+
+    name: str
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class OptimConfig(Part):
+    """Optimiser and learning-rate schedule; the rate changes at every step."""
+
+    name: Literal["adamw", "sgd"] = "adamw"
+    lr: PositiveFloat = 1e-3
+    weight_decay: NonNegativeFloat = 0.01
+    momentum: NonNegativeFloat = 0.9
+    encoder_lr_factor: PositiveFloat = 1.0
+    """Rate of a pretrained ``encoder`` relative to ``lr``."""
+    schedule: Literal["cosine", "poly", "constant"] = "cosine"
+    power: PositiveFloat = 0.9
+    """Of ``poly``: (1 - progress) ** power."""
+    warmup_steps: NonNegativeInt = 0
+    warmup_start: NonNegativeFloat = 0.0
+    """Rate at step 0 relative to ``lr``; it grows linearly over ``warmup_steps``."""
+    horizon_steps: PositiveInt | None = None
+    """Steps from the end of the warm-up to a rate of 0; default: to the end of the run."""
+    epochs: PositiveInt = 100
+    clip_norm: NonNegativeFloat = 0.0
+    """Largest gradient norm; 0 leaves gradients alone."""
+
+
+class TrainerConfig(Part):
+    """How the loop runs."""
+
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    threads: PositiveInt | None = None
+    validate_every_epochs: PositiveInt = 1
+    ema_decay: float | None = None
+    """Validate and keep an exponential moving average of the weights."""
+    score: Literal["iou", "f1", "f1@2"] = "f1"
+    """What chooses the best epoch and the threshold: mean over the validation sets, crack-free sets by 1 - false alarms."""
+    patience_epochs: PositiveInt | None = None
+    """Stop when the score has not risen for so many epochs."""
+    mlflow: str | None = None
+    """Tracking address, for example ``sqlite:///mlflow.db``; nothing is logged there by default."""
+
+
+class Recipe(Part):
+    """One training run; ``recipe.yaml`` in the run folder is the resolved one."""
+
+    name: str
+    summary: str = ""
+    seed: NonNegativeInt = 0
+    model: ModelConfig
+    data: DataConfig
+    loss: LossConfig = LossConfig()
+    optim: OptimConfig = OptimConfig()
+    trainer: TrainerConfig = TrainerConfig()
+    licence: str = "Apache-2.0"
+    limits: tuple[str, ...] = ()
+    """What the model is not good for; goes into its card."""
+
+    @classmethod
+    def parse(cls, values: object, source: str) -> Self:
+        """Check plain values; an error names every wrong key by its path.
+
+        Raises:
+            RecipeError: an unknown key or impossible value.
+        """
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+            raise RecipeError(f"{source}: {faults}") from error
+
+    def to_yaml(self) -> str:
+        """The recipe as a page of YAML."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
+
+
+def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe and set ``path.to.key=value`` over it; values are YAML.
+
+    Raises:
+        RecipeError: no such file, not YAML, an unknown key or an impossible value.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecipeError(f"Cannot read the recipe {str(path)!r}: {error.strerror}.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{str(path)!r} is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(values, dict):
+        raise RecipeError(f"{str(path)!r} holds no recipe: expected keys such as name, model and data.")
+    values.setdefault("name", path.stem)
+    for override in overrides:
+        set_value(values, override)
+    return Recipe.parse(values, str(path))
+
+
+def set_value(values: dict[str, Any], override: str) -> None:
+    """Apply one ``path.to.key=value`` in place."""
+    key, equals, text = override.partition("=")
+    if not equals or not key.strip():
+        raise RecipeError(f"--set needs path=value, for example optim.lr=0.001; got {override!r}.")
+    *parents, last = key.strip().split(".")
+    place: Any = values
+    for name in parents:
+        place = place.setdefault(name, {}) if isinstance(place, dict) else item_of(place, name, override)
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise RecipeError(f"The value in --set {override!r} is not YAML.") from error
+    if isinstance(place, list):
+        item_of(place, last, override)
+        place[int(last)] = value
+    elif isinstance(place, dict):
+        place[last] = value
+    else:
+        raise RecipeError(f"--set {override!r}: {'.'.join(parents)} is a single value and holds no {last!r}.")
+
+
+def item_of(place: object, index: str, override: str) -> Any:
+    """One element of a list named by its number."""
+    if isinstance(place, list) and index.isdigit() and int(index) < len(place):
+        return place[int(index)]
+    raise RecipeError(f"--set {override!r}: there is no element {index!r}.")

@@ -1,0 +1,133 @@
+"""A recipe to a run folder, and a run folder to a model."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning import Trainer, seed_everything
+from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAveraging, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.loggers import Logger
+from safetensors.torch import load_file, save
+from torch import nn
+
+from crackwise.data.module import CrackDataModule
+from crackwise.errors import ModelError, RecipeError, needs_extra
+from crackwise.imaging.files import write_atomically
+from crackwise.losses import build_loss
+from crackwise.models import build_model
+from crackwise.predictor import ModelCard
+from crackwise.training.callbacks import MetricsTable, SeedEachEpoch
+from crackwise.training.card import make_card
+from crackwise.training.recipe import Recipe, load_recipe
+from crackwise.training.task import SegmentationTask
+
+__all__ = ["load_run", "train"]
+
+log = logging.getLogger(__name__)
+
+
+def train(recipe: Recipe, out: Path) -> Path:
+    """Train, and leave ``recipe.yaml``, ``weights.safetensors``, ``card.json``, ``metrics.csv`` and ``curves.png`` in ``out``.
+
+    A folder that holds an interrupted run of the same recipe is taken up where it stopped.
+
+    Raises:
+        RecipeError: ``out`` holds a run of another recipe.
+        DataError: a data set is missing or its split leaks.
+        ModelError: the model or one of its options is unknown.
+    """
+    claim(out, recipe)
+    if recipe.trainer.threads:
+        torch.set_num_threads(recipe.trainer.threads)
+    seed_everything(recipe.seed, workers=True, verbose=False)
+    data = CrackDataModule(recipe.data)
+    model = build_model(recipe.model.name, recipe.data.classes, **recipe.model.options)
+    model = model.to(memory_format=torch.channels_last)  # the fast layout of convolutions on CPUs and GPUs alike
+    task = SegmentationTask(
+        model,
+        build_loss(recipe.loss),
+        recipe.optim,
+        auxiliary_weight=recipe.loss.auxiliary_weight,
+        validation_names=recipe.data.val,
+        score=recipe.trainer.score,
+    )
+    best = ModelCheckpoint(out / "checkpoints", "best", monitor="val_score", mode="max", enable_version_counter=False)
+    last = ModelCheckpoint(out / "checkpoints", "last", save_top_k=1, enable_version_counter=False, save_on_train_epoch_end=True)
+    trainer = make_trainer(recipe, out, [best, last])
+    resume = out / "checkpoints" / "last.ckpt"
+    trainer.fit(task, data, ckpt_path=resume if resume.is_file() else None, weights_only=False)
+    return save_run(out, recipe, task, data, out / "checkpoints" / "best.ckpt")
+
+
+def claim(out: Path, recipe: Recipe) -> None:
+    """Write the resolved recipe into the run folder, or check that the one there is the same."""
+    path = out / "recipe.yaml"
+    if path.is_file() and path.read_text(encoding="utf-8") != recipe.to_yaml():
+        raise RecipeError(f"{str(out)!r} holds a run of another recipe. Choose another --out, or delete the folder.")
+    out.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, recipe.to_yaml().encode())
+
+
+def make_trainer(recipe: Recipe, out: Path, checkpoints: list[ModelCheckpoint]) -> Trainer:
+    """Lightning's loop as the recipe wants it."""
+    settings = recipe.trainer
+    callbacks: list[Callback] = [SeedEachEpoch(recipe.seed)]
+    if settings.ema_decay:
+        callbacks.append(EMAWeightAveraging(decay=settings.ema_decay))
+    if settings.patience_epochs:
+        callbacks.append(EarlyStopping("val_score", mode="max", patience=settings.patience_epochs))
+    callbacks += [*checkpoints, MetricsTable(out), TQDMProgressBar(refresh_rate=10)]
+    return Trainer(
+        accelerator=settings.accelerator,
+        devices=1,
+        precision=settings.precision,
+        max_epochs=recipe.optim.epochs,
+        check_val_every_n_epoch=settings.validate_every_epochs,
+        gradient_clip_val=recipe.optim.clip_norm or None,
+        num_sanity_val_steps=0,
+        logger=mlflow_logger(settings.mlflow, recipe) if settings.mlflow else False,
+        callbacks=callbacks,
+        enable_model_summary=False,
+    )
+
+
+def mlflow_logger(address: str, recipe: Recipe) -> Logger:
+    """Logs losses, scores and the recipe to MLflow."""
+    with needs_extra("mlflow"):
+        import mlflow  # noqa: F401
+        from lightning.pytorch.loggers import MLFlowLogger
+    logger: Logger = MLFlowLogger(experiment_name="crackwise", run_name=recipe.name, tracking_uri=address)
+    logger.log_hyperparams({"recipe": recipe.model_dump(mode="json")})
+    return logger
+
+
+def save_run(out: Path, recipe: Recipe, task: SegmentationTask, data: CrackDataModule, best: Path) -> Path:
+    """Write weights and card of the best epoch."""
+    state: dict[str, Any] = torch.load(best, map_location="cpu", weights_only=False)
+    weights = {k.removeprefix("model."): v for k, v in state["state_dict"].items() if k.startswith("model.")}
+    task.model.load_state_dict(weights)
+    write_atomically(out / "weights.safetensors", save({k: v.contiguous() for k, v in weights.items()}))
+    card = make_card(recipe, data, task.model, threshold=state["threshold"], validation=state["validation"])
+    write_atomically(out / "card.json", card.model_dump_json(indent=2).encode())
+    return out
+
+
+def load_run(folder: Path) -> tuple[nn.Module, ModelCard, Recipe]:
+    """The trained network of a run folder, in eval mode, with its card and recipe.
+
+    Raises:
+        ModelError: the folder holds no finished run, or its weights do not fit its recipe.
+    """
+    recipe = load_recipe(folder / "recipe.yaml")
+    options = {k: v for k, v in recipe.model.options.items() if k != "encoder_weights"}
+    model = build_model(recipe.model.name, recipe.data.classes, **options)
+    try:
+        card = ModelCard.model_validate(json.loads((folder / "card.json").read_text(encoding="utf-8")))
+        model.load_state_dict(load_file(folder / "weights.safetensors"))
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ModelError(f"{str(folder)!r} holds no usable run: {error}. Train it to its end first.") from error
+    return model.eval(), card, recipe

@@ -1,0 +1,115 @@
+"""The Lightning module that trains any segmentation network."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from lightning import LightningModule
+from torch import Tensor, nn
+
+from crackwise.data.sample import Sample
+from crackwise.losses import Loss
+from crackwise.models.blocks import Outputs
+from crackwise.training.recipe import OptimConfig
+from crackwise.training.schedule import rate_factor
+from crackwise.training.validation import SetCounts, best_threshold, validation_scores
+
+__all__ = ["SegmentationTask"]
+
+
+class SegmentationTask(LightningModule):
+    """Steps, scores and optimiser of one run; scores are computed per validation set at every threshold."""
+
+    def __init__(
+        self, model: nn.Module, loss: Loss, optim: OptimConfig, *, auxiliary_weight: float = 0.5,
+        validation_names: tuple[str, ...] = (), score: str = "f1",
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.loss = loss
+        self.optim = optim
+        self.auxiliary_weight = auxiliary_weight
+        self.validation_names = validation_names
+        self.score = score
+        self.counts: list[SetCounts] = []
+        self.threshold = 0.5
+
+    def forward(self, image: Tensor) -> Tensor | Outputs:
+        """RGB in [0, 1] to logits; with auxiliary ones while training, if the network has them."""
+        result: Tensor | Outputs = self.model(image)
+        return result
+
+    def training_step(self, batch: Sample, _: int) -> Tensor:
+        """Loss of one batch; auxiliary heads add their share."""
+        outputs = self(batch.image)
+        if isinstance(outputs, Outputs):
+            loss = self.loss(outputs.main.float(), batch.target)
+            for logits in outputs.auxiliary:
+                loss = loss + self.auxiliary_weight * self.loss(logits.float(), batch.target)
+        else:
+            loss = self.loss(outputs.float(), batch.target)
+        self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(batch.image))
+        return loss
+
+    def on_validation_epoch_start(self) -> None:
+        """Forget the last pass."""
+        self.counts = [SetCounts() for _ in self.validation_names]
+
+    def validation_step(self, batch: Sample, _: int, dataloader_idx: int = 0) -> None:
+        """Count one whole picture."""
+        logits = self(batch.image).float()
+        loss = self.loss(logits, batch.target)
+        self.log(
+            f"val_loss/{self.validation_names[dataloader_idx]}", loss,
+            on_epoch=True, add_dataloader_idx=False, batch_size=len(batch.image),
+        )
+        for probability, target in zip(logits.sigmoid().cpu().numpy(), batch.target.cpu().numpy(), strict=True):
+            for plane, label in zip(probability, target, strict=True):
+                self.counts[dataloader_idx].add(plane.astype(np.float32), label)
+
+    def on_validation_epoch_end(self) -> None:
+        """Choose the threshold, and log every set's scores at it."""
+        self.threshold, score = best_threshold(self.counts, self.score)
+        self.log("val_score", score, prog_bar=True)
+        self.log("val_threshold", self.threshold)
+        for name, counts in zip(self.validation_names, self.counts, strict=True):
+            for metric, values in validation_scores(counts, at=self.threshold).items():
+                self.log(f"val_{metric}/{name}", values)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the threshold and the scores that belong to these weights."""
+        checkpoint["threshold"] = self.threshold
+        checkpoint["validation"] = {
+            name: validation_scores(counts, at=self.threshold)
+            for name, counts in zip(self.validation_names, self.counts, strict=False)
+        }
+
+    def configure_optimizers(self) -> Any:
+        """The recipe's optimiser; its rate changes at every step."""
+        encoder = {id(p) for p in getattr(self.model, "encoder", nn.Module()).parameters()}
+        trainable = [p for p in self.model.parameters() if p.requires_grad]
+        groups = [
+            {"params": [p for p in trainable if id(p) not in encoder], "lr": self.optim.lr},
+            {"params": [p for p in trainable if id(p) in encoder], "lr": self.optim.lr * self.optim.encoder_lr_factor},
+        ]
+        optimizer = OPTIMIZERS[self.optim.name]([g for g in groups if g["params"]], self.optim)
+        factor = functools.partial(rate_factor, config=self.optim, total_steps=int(self.trainer.estimated_stepping_batches))
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def adamw(groups: list[dict[str, Any]], config: OptimConfig) -> torch.optim.Optimizer:
+    """Loshchilov and Hutter, ICLR 2019."""
+    return torch.optim.AdamW(groups, weight_decay=config.weight_decay)
+
+
+def sgd(groups: list[dict[str, Any]], config: OptimConfig) -> torch.optim.Optimizer:
+    """Stochastic gradient descent with momentum."""
+    return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay)
+
+
+OPTIMIZERS: dict[str, Callable[[list[dict[str, Any]], OptimConfig], torch.optim.Optimizer]] = {"adamw": adamw, "sgd": sgd}

@@ -1,0 +1,89 @@
+"""Scores of one validation pass at every threshold, and the one threshold that serves all sets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["THRESHOLDS", "SetCounts", "best_threshold", "validation_scores"]
+
+THRESHOLDS = np.round(np.arange(0.1, 0.91, 0.05), 2)
+TOLERANCE_PX = 2
+ALARM_PX = 50
+NOT_LABELLED = 255
+
+
+@dataclass(slots=True)
+class SetCounts:
+    """Pixel counts of one validation set, a row per threshold."""
+
+    counts: NDArray[np.float64] = field(default_factory=lambda: np.zeros((len(THRESHOLDS), 6)))
+    """Columns: predicted, true, both, predicted near a true one, true near a predicted one, alarms."""
+    crack_free: int = 0
+    cracked: int = 0
+
+    def add(self, probability: NDArray[np.float32], target: NDArray[np.uint8]) -> None:
+        """Count one picture; both (h, w)."""
+        known = target != NOT_LABELLED
+        truth = target == 1
+        self.crack_free += not truth.any()
+        self.cracked += bool(truth.any())
+        near_truth = within(truth, TOLERANCE_PX)
+        for row, threshold in zip(self.counts, THRESHOLDS, strict=True):
+            predicted = (probability >= threshold) & known
+            near_predicted = within(predicted, TOLERANCE_PX)
+            row[:5] += (
+                predicted.sum(),
+                truth.sum(),
+                (predicted & truth).sum(),
+                (predicted & near_truth).sum(),
+                (truth & near_predicted).sum(),
+            )
+            row[5] += not truth.any() and largest_component_px(predicted) >= ALARM_PX
+
+
+def within(mask: NDArray[np.bool_], tolerance_px: int) -> NDArray[np.bool_]:
+    """Pixels at most ``tolerance_px`` (Euclidean) from the mask."""
+    y, x = np.ogrid[-tolerance_px : tolerance_px + 1, -tolerance_px : tolerance_px + 1]
+    disk = (x * x + y * y <= tolerance_px * tolerance_px).astype(np.uint8)
+    return np.asarray(cv2.dilate(mask.astype(np.uint8), disk), dtype=bool)
+
+
+def largest_component_px(mask: NDArray[np.bool_]) -> int:
+    """Pixels of the largest 8-connected component."""
+    if not mask.any():
+        return 0
+    _, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    return int(stats[1:, cv2.CC_STAT_AREA].max())
+
+
+def scores_by_threshold(counts: SetCounts) -> dict[str, NDArray[np.float64]]:
+    """Pooled ``iou``, ``f1`` and ``f1@2`` at every threshold; for a set without cracks, 1 - share of pictures with an alarm."""
+    predicted, true, both, predicted_near, true_near, alarms = counts.counts.T
+    if not counts.cracked:
+        quiet = 1 - alarms / max(1, counts.crack_free)
+        return {"iou": quiet, "f1": quiet, "f1@2": quiet}
+    precision = predicted_near / np.maximum(predicted, 1)
+    recall = true_near / np.maximum(true, 1)
+    return {
+        "iou": both / np.maximum(predicted + true - both, 1),
+        "f1": 2 * both / np.maximum(predicted + true, 1),
+        "f1@2": 2 * precision * recall / np.maximum(precision + recall, 1e-9),
+    }
+
+
+def validation_scores(counts: SetCounts, *, at: float) -> dict[str, float]:
+    """The scores at one of ``THRESHOLDS``."""
+    index = int(np.argmin(np.abs(THRESHOLDS - at)))
+    return {name: float(values[index]) for name, values in scores_by_threshold(counts).items()}
+
+
+def best_threshold(sets: list[SetCounts], score: str) -> tuple[float, float]:
+    """The threshold with the highest mean score over the sets, and that score; ties go to the middle of the plateau."""
+    mean = np.mean([scores_by_threshold(counts)[score] for counts in sets], axis=0)
+    best = np.flatnonzero(mean >= mean.max() - 1e-9)
+    index = int(best[len(best) // 2])
+    return float(THRESHOLDS[index]), float(mean[index])
