@@ -47,7 +47,8 @@ class DataConfig(BaseModel):
     """Test sets: a training picture whose photograph is in one of them is a leak."""
     root: str | None = None
     classes: tuple[str, ...] = ("crack",)
-    leakage: Literal["refuse", "drop", "allow"] = "refuse"
+    leakage: Literal["refuse", "drop"] = "refuse"
+    """``drop`` leaves out the training pictures whose photograph is also in ``val`` or ``held_out``."""
     allow_leakage: bool = False
     """Train on a leaking split all the same; the model card says so."""
     batch_size: PositiveInt = 16

@@ -1,0 +1,100 @@
+"""Losses against hand-worked values and plain versions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from crackwise.losses import LOSSES, LossConfig, LossTerm, bce, build_loss, ce, dice, dice_squared, ohem
+
+HALF = torch.zeros(1, 1, 4, 4, dtype=torch.uint8)
+HALF[..., :2] = 1
+
+
+def test_cracksam_check_values_at_probability_one_half() -> None:
+    logits = torch.zeros(1, 1, 4, 4)
+    assert dice_squared(logits, HALF) == pytest.approx(0.33333, abs=1e-5)
+    assert ce(logits, HALF) == pytest.approx(0.69315, abs=1e-5)
+    config = LossConfig(terms=(LossTerm(name="ce", weight=0.2), LossTerm(name="dice_squared", weight=0.8)))
+    assert build_loss(config)(logits, HALF) == pytest.approx(0.40530, abs=1e-5)
+
+
+def test_two_channel_softmax_cross_entropy_is_the_sigmoid_of_the_difference() -> None:
+    torch.manual_seed(0)
+    pair = torch.randn(2, 2, 5, 5)
+    target = torch.randint(0, 2, (2, 5, 5))
+    expected = F.cross_entropy(pair, target)
+    torch.testing.assert_close(ce(pair[:, 1:] - pair[:, :1], target[:, None].to(torch.uint8)), expected)
+
+
+def test_dice_squared_equals_a_plain_numpy_version() -> None:
+    torch.manual_seed(1)
+    pair, target = torch.randn(2, 2, 6, 6), torch.randint(0, 2, (2, 6, 6))
+    p, t = pair.softmax(1).numpy(), np.stack([1 - target.numpy(), target.numpy()], 1)
+    plain = np.mean(
+        [1 - (2 * (p[:, c] * t[:, c]).sum() + 1e-5) / ((t[:, c] ** 2).sum() + (p[:, c] ** 2).sum() + 1e-5) for c in (0, 1)]
+    )
+    assert dice_squared(pair[:, 1:] - pair[:, :1], target[:, None].to(torch.uint8)) == pytest.approx(plain, abs=1e-6)
+
+
+def test_dice_is_zero_for_a_perfect_and_one_for_a_disjoint_answer() -> None:
+    logits = (HALF.float() - 0.5) * 100
+    assert dice(logits, HALF) == pytest.approx(0, abs=1e-5)
+    assert dice(-logits, HALF) == pytest.approx(1, abs=1e-5)
+
+
+def plain_ohem(logits: np.ndarray, target: np.ndarray, keep_below: float, at_least: int) -> float:
+    """PaddleSeg's OHEM, by sorting."""
+    p = 1 / (1 + np.exp(-logits.ravel()))
+    t = target.ravel()
+    valid = t != 255
+    true_p = np.where(t == 1, p, 1 - p)
+    keep = valid.copy()
+    if valid.sum() > at_least:
+        limit = max(keep_below, np.sort(true_p[valid])[at_least - 1])
+        keep = valid & (true_p < limit)
+    losses = np.where(valid, -np.log(true_p), 0)
+    return float((losses * keep).mean() / (keep.mean() + 1e-5))
+
+
+@pytest.mark.parametrize("at_least", [3, 10, 40, 1000])
+def test_ohem_equals_a_plain_version_by_sorting(at_least: int) -> None:
+    torch.manual_seed(2)
+    logits = torch.randn(2, 1, 8, 8) * 3
+    target = torch.randint(0, 2, (2, 1, 8, 8), dtype=torch.uint8)
+    target[0, 0, 0] = 255
+    expected = plain_ohem(logits.numpy(), target.numpy(), 0.7, at_least)
+    assert ohem(logits, target, at_least=at_least) == pytest.approx(expected, rel=1e-5)
+
+
+def test_ohem_on_a_hand_case_keeps_only_the_hard_pixel() -> None:
+    logits = torch.tensor([[[[4.0, -4.0, 0.0, -4.0]]]])
+    target = torch.tensor([[[[1, 0, 1, 0]]]], dtype=torch.uint8)
+    assert ohem(logits, target, at_least=1) == pytest.approx(np.log(2) * 0.25 / (0.25 + 1e-5), rel=1e-5)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_pixels_that_are_not_labelled_change_nothing(name: str) -> None:
+    torch.manual_seed(3)
+    logits = torch.randn(1, 1, 6, 6, requires_grad=True)
+    target = torch.randint(0, 2, (1, 1, 6, 6), dtype=torch.uint8)
+    target[..., :2] = 255
+    loss = LOSSES[name](logits, target)
+    loss.backward()
+    assert logits.grad is not None
+    assert (logits.grad[..., :2] == 0).all()
+    assert (logits.grad[..., 2:] != 0).any()
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_batch_without_any_label_gives_a_finite_loss(name: str) -> None:
+    target = torch.full((1, 1, 4, 4), 255, dtype=torch.uint8)
+    assert torch.isfinite(LOSSES[name](torch.randn(1, 1, 4, 4), target))
+
+
+def test_bce_is_the_mean_over_labelled_pixels() -> None:
+    logits = torch.tensor([[[[0.0, 100.0]]]])
+    target = torch.tensor([[[[1, 255]]]], dtype=torch.uint8)
+    assert bce(logits, target) == pytest.approx(np.log(2))
