@@ -122,6 +122,7 @@ def test_an_unknown_option_names_its_neighbour_and_lists_all() -> None:
         ("hrsegnet", {"base": 17}, "multiple of 2"),
         ("hrsegnet", {"depth": 0}, "depth=0 does not fit"),
         ("hrsegnet", {"variant": "tile"}, "'published' or 'tiled'"),
+        ("hrsegnet", {"classes": "crack"}, "classes.* does not fit"),
         ("unet", {"architecture": "fpn"}, "no option 'architecture'"),
         ("unet", {"encoder": "resnet"}, "knows no encoder 'resnet'. Near: resnet"),
         ("unet", {"encoder": "tu-nothing"}, "cannot use the encoder"),

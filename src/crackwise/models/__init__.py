@@ -105,7 +105,7 @@ def build_model(name: str, classes: Sequence[str] = ("crack",), **options: objec
                 f"{name} has no option {option!r}{did_you_mean(option, known)} Options: {described(known)}."
             )
     try:
-        return validate_call(builder(row))(tuple(classes), **row.fixed, **options)  # type: ignore[no-any-return]
+        return validate_call(builder(row))(classes=classes, **row.fixed, **options)  # type: ignore[no-any-return]
     except ValidationError as error:
         wrong = error.errors()[0]
         where = ".".join(str(part) for part in wrong["loc"])

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import segmentation_models_pytorch as smp
-from torch import Tensor, nn
+from torch import nn
 
 from crackwise.errors import ModelError
 from crackwise.models.blocks import MultipleOf, Normalize

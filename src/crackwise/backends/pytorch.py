@@ -1,0 +1,62 @@
+"""Predict with torch from a run folder."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from crackwise.predictor import ModelCard
+from crackwise.training.run import load_run
+
+__all__ = ["PixelsToProbabilities", "TorchPredictor", "load"]
+
+
+class PixelsToProbabilities(nn.Module):
+    """A network with everything around it: uint8 RGB (h, w, 3) to float32 probabilities (k, h, w)."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, image: Tensor) -> Tensor:
+        """One picture."""
+        logits: Tensor = self.net(image.permute(2, 0, 1).unsqueeze(0).float() / 255)
+        return logits.squeeze(0).sigmoid()
+
+
+class TorchPredictor:
+    """A trained network behind the `Predictor` protocol, on the GPU where there is one."""
+
+    runtime = "torch"
+    precision = "f32"
+
+    def __init__(self, net: nn.Module, card: ModelCard, sha256: str) -> None:
+        self.card = card
+        self.sha256 = sha256
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.graph = PixelsToProbabilities(net.eval()).to(self.device)
+
+    def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """uint8 RGB (h, w, 3) to float32 probabilities (k, h, w)."""
+        image = torch.from_numpy(np.ascontiguousarray(pixels)).to(self.device)
+        # TensorFloat-32 would not be the f32 that `precision` promises
+        with torch.inference_mode(), torch.backends.cudnn.flags(deterministic=True, allow_tf32=False):
+            return np.asarray(self.graph(image).cpu().numpy(), dtype=np.float32)
+
+
+def load(source: str | Path, *, threads: int | None = None) -> TorchPredictor:
+    """The predictor of a run folder; ``threads`` sets torch's for the whole process.
+
+    Raises:
+        ModelError: the folder holds no finished run.
+    """
+    folder = Path(source)
+    net, card, _ = load_run(folder)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    return TorchPredictor(net, card, hashlib.sha256((folder / "weights.safetensors").read_bytes()).hexdigest())

@@ -1,0 +1,150 @@
+"""An exported file computes what torch computes, at any size, and carries its card."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+import yaml
+from safetensors.torch import save_file
+
+from crackwise.backends import pytorch
+from crackwise.backends.export import (
+    PARITY_SIZES_PX,
+    Parity,
+    drawn_photo,
+    export,
+    measure_parity,
+    quietly,
+    to_onnx,
+    torch_runs,
+)
+from crackwise.backends.pytorch import PixelsToProbabilities
+from crackwise.errors import ModelError
+from crackwise.models import MODELS, build_model
+from crackwise.predictor import ModelCard
+
+CARD = ModelCard(name="drawn", version="1", classes=("crack",), threshold=0.5, tile_px=256)
+
+QUICK: dict[str, dict[str, object]] = {"mobilenet_fpn": {}, "hrsegnet": {"base": 8, "variant": "tiled"}}
+OTHERS = {name: {"encoder": "mit_b0" if name == "segformer" else "resnet18"} for name in MODELS if name not in QUICK}
+CASES = [pytest.param(name, options, id=name) for name, options in QUICK.items()]
+CASES += [pytest.param(name, options, id=name, marks=pytest.mark.slow) for name, options in OTHERS.items()]
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    yield
+    torch.set_num_threads(before)
+
+
+def write_run(folder: Path, name: str, options: dict[str, object]) -> Path:
+    """A run folder of an untrained network."""
+    folder.mkdir()
+    recipe = {"name": "drawn", "model": {"name": name, "options": options}, "data": {"train": ["a"], "val": ["b"]}}
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    (folder / "card.json").write_text(CARD.model_dump_json())
+    model = build_model(name, **options)
+    with torch.no_grad():
+        for _ in range(10):
+            model(torch.rand(2, 3, 64, 64))
+    save_file(model.state_dict(), folder / "weights.safetensors")
+    return folder
+
+
+@pytest.mark.parametrize(("name", "options"), CASES)
+def test_a_row_exports_with_parity(name: str, options: dict[str, object]) -> None:
+    graph = PixelsToProbabilities(build_model(name, **options)).eval()
+    data, runs = to_onnx(graph, CARD)
+    parity = measure_parity(torch_runs(graph), runs, threshold=0.5)
+    assert parity.largest_difference < 1e-4
+    assert parity.mask_agreement >= 0.9999
+    assert runs(drawn_photo(7, 5, seed=9)).shape == (1, 7, 5)
+    check_interface(onnx.load_from_string(data))
+
+
+def check_interface(model: onnx.ModelProto) -> None:
+    def sides(value: onnx.ValueInfoProto) -> list[str | int]:
+        return [d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim]
+
+    (image,), (probabilities,) = model.graph.input, model.graph.output
+    assert (image.name, sides(image)) == ("image", ["height", "width", 3])
+    assert image.type.tensor_type.elem_type == onnx.TensorProto.UINT8
+    assert (probabilities.name, sides(probabilities)) == ("probabilities", [1, "height", "width"])
+    assert probabilities.type.tensor_type.elem_type == onnx.TensorProto.FLOAT
+    assert not any(node.metadata_props or node.doc_string for node in model.graph.node)
+    (card,) = [p.value for p in model.metadata_props if p.key == "crackwise.card"]
+    assert ModelCard.model_validate_json(card) == CARD
+
+
+def test_a_run_folder_becomes_one_file_that_predicts_the_same(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", "hrsegnet", {"base": 8, "depth": 1})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        exported = export(run)
+    assert exported.path == run / "model.onnx"
+    assert exported.parity.photo_sizes_px == PARITY_SIZES_PX
+    assert str(tmp_path).encode() not in exported.path.read_bytes()
+
+    photo = drawn_photo(131, 77, seed=3)
+    predictor = pytorch.load(run, threads=1)
+    session = onnxruntime.InferenceSession(exported.path)
+    np.testing.assert_allclose(predictor(photo), session.run(None, {"image": photo})[0], atol=1e-5)
+    assert (predictor.runtime, predictor.precision, predictor.card) == ("torch", "f32", CARD)
+    assert len(predictor.sha256) == 64
+    assert predictor(photo).dtype == np.float32
+
+
+def test_the_cheap_order_is_what_is_exported() -> None:
+    def pixels_projected(options: dict[str, object]) -> list[str]:
+        data, _ = to_onnx(PixelsToProbabilities(build_model("hrsegnet", base=4, depth=1, **options)).eval(), CARD)
+        nodes = {output: node for node in onnx.load_from_string(data).graph.node for output in node.output}
+        return [nodes[n.input[0]].op_type for n in nodes.values() if n.op_type == "Resize"]
+
+    assert pixels_projected({}).count("Conv") == 4  # three projections and the head
+    assert pixels_projected({"project_first": False}).count("Conv") == 1
+
+
+def test_a_result_that_differs_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = write_run(tmp_path / "run", "hrsegnet", {"base": 4, "depth": 1})
+    monkeypatch.setattr("crackwise.backends.export.LARGEST_DIFFERENCE", -1.0)
+    with pytest.raises(ModelError, match="differs from torch: probabilities by"):
+        export(run, "onnx", tmp_path / "out.onnx")
+    assert not (tmp_path / "out.onnx").exists()
+
+
+def test_an_unknown_format_says_which_there_are(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="Cannot export to 'tflite'; there is onnx"):
+        export(tmp_path, "tflite")
+
+
+def test_parity_counts_every_pixel() -> None:
+    def half(pixels: np.ndarray) -> np.ndarray:
+        return np.full((1, *pixels.shape[:2]), 0.4, np.float32)
+
+    def off_in_one_corner(pixels: np.ndarray) -> np.ndarray:
+        maps = half(pixels)
+        maps[0, 0, 0] = 0.6
+        return maps
+
+    total = sum(h * w for h, w in PARITY_SIZES_PX)
+    parity = measure_parity(half, off_in_one_corner, threshold=0.5)
+    assert parity == Parity(pytest.approx(0.2), 1 - len(PARITY_SIZES_PX) / total, PARITY_SIZES_PX)
+    with pytest.raises(ModelError, match="where torch returns"):
+        measure_parity(half, lambda pixels: half(pixels)[:, 1:], threshold=0.5)
+
+
+def test_an_exporter_is_kept_quiet_and_its_logger_left_as_it_was() -> None:
+    logger = logging.getLogger("onnxscript")
+    before = logger.level
+    with quietly("onnxscript"):
+        assert not logger.isEnabledFor(logging.WARNING)
+    assert logger.level == before

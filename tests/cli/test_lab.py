@@ -1,0 +1,84 @@
+"""The lab's commands answer as promised."""
+
+import json
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from crackwise.cli.lab import LISTS, options_of, register
+from crackwise.errors import ModelError, RecipeError
+from crackwise.models import MODELS
+
+
+def invoke(*arguments: str) -> str:
+    """The text a command printed; its error is raised."""
+    app = typer.Typer()
+    register(app)
+    result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_show_counts_hrsegnet_as_published() -> None:
+    facts = json.loads(invoke("show", "hrsegnet", "--set", "base=16", "--json"))
+    assert facts["parameters_total"] == 609_942
+    assert facts["parameters_trainable"] == 609_942
+    assert facts["parameters_deployed"] == 605_106
+    assert facts["input_px"] == 400
+    assert "2307.00270" in facts["paper"]
+    assert facts["options"] == {"base": 16, "depth": 3, "variant": "published", "project_first": True}
+
+
+def test_show_in_words() -> None:
+    text = invoke("show", "hrsegnet", "--set", "base=48", "--set", "project_first=false")
+    assert "5,467,830 in training, 5,425,682 deployed" in text
+    assert "4.936 G multiply-adds at 400 px" in text
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_show_knows_every_row(name: str) -> None:
+    facts = json.loads(invoke("show", name, "--json"))
+    assert facts["parameters_total"] >= facts["parameters_deployed"] > 100_000
+    assert facts["multiply_adds_400_px"] > 1e8
+
+
+def test_show_of_an_unknown_model_names_its_neighbour() -> None:
+    with pytest.raises(ModelError, match="Did you mean 'hrsegnet'"):
+        invoke("show", "hrsegnt")
+
+
+@pytest.mark.parametrize("setting", ["base", "=3", "base=[1"])
+def test_a_setting_that_is_none_is_refused(setting: str) -> None:
+    with pytest.raises(ModelError, match="--set"):
+        options_of([setting])
+
+
+def test_settings_are_typed() -> None:
+    assert options_of(["base=32", "variant=tiled", "project_first=false"]) == {
+        "base": 32,
+        "variant": "tiled",
+        "project_first": False,
+    }
+
+
+@pytest.mark.parametrize("what", LISTS)
+def test_list_says_one_line_per_row(what: str) -> None:
+    rows = json.loads(invoke("list", what, "--json"))
+    lines = invoke("list", what).splitlines()
+    assert len(rows) == len(lines) > 0
+    assert all(line.startswith(row["name"]) and row["summary"] for row, line in zip(rows, lines, strict=True))
+
+
+def test_list_of_something_else_says_what_there_is() -> None:
+    app = typer.Typer()
+    register(app)
+    result = CliRunner().invoke(app, ["list", "engines"])
+    assert result.exit_code == 2
+    assert "models" in result.output
+
+
+def test_train_refuses_a_recipe_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="Cannot read the recipe"):
+        invoke("train", str(tmp_path / "none.yaml"))
