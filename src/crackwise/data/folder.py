@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import csv
+from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,16 +13,16 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from crackwise.data.catalog import DATASETS
+from crackwise.data.catalog import DATASETS, DatasetRow
+from crackwise.data.layout import Entry, find_entries, find_pictures, part_name
 from crackwise.data.masks import Mask, read_mask
+from crackwise.data.photograph import bare_name
 from crackwise.data.sample import Sample
-from crackwise.data.splits import named_split
+from crackwise.data.splits import named_split, read_split
 from crackwise.errors import DataError
 from crackwise.imaging.image import read_image
 
-__all__ = ["CrackDataset", "Item", "open_items", "read_sample", "read_target"]
-
-SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
+__all__ = ["CrackDataset", "Item", "folder_of", "open_items", "open_pictures", "read_sample", "read_target"]
 
 
 class Item(NamedTuple):
@@ -55,69 +56,100 @@ def parse_reference(reference: str) -> Reference:
 def open_items(reference: str, root: Path | None = None) -> tuple[Item, ...]:
     """The labelled pictures that a reference names, sorted by name.
 
-    A name of the catalogue is looked for in ``root``; anything else is a path.
+    A name of the catalogue is looked for in ``root``; anything else is the path of a folder (see `find_entries`) or of
+    one COCO file.
 
     Raises:
         DataError: unknown set or part, a missing folder, or pictures without labels.
     """
-    source, split_list, part = parse_reference(reference)
-    row = DATASETS.get(source)
-    folder = Path(source) if row is None else (root or Path()) / source
-    if not folder.is_dir():
+    parsed = parse_reference(reference)
+    place, row = locate(parsed, root)
+    return select(parsed, place, row, find_entries(place, row.layout if row else ()))
+
+
+def open_pictures(reference: str, root: Path | None = None) -> tuple[Item, ...]:
+    """As `open_items`, but pictures need no labels where the folder has none of the usual forms; for audits.
+
+    Raises:
+        DataError: unknown set or part, a missing folder, or no picture in it.
+    """
+    parsed = parse_reference(reference)
+    place, row = locate(parsed, root)
+    try:
+        entries = find_entries(place, row.layout if row else ())
+    except DataError:
+        entries = find_pictures(place)
+    return select(parsed, place, row, entries)
+
+
+def folder_of(reference: str, root: Path | None = None) -> Path:
+    """The folder that a reference's pictures lie in.
+
+    Raises:
+        DataError: it is not there.
+    """
+    place, _ = locate(parse_reference(reference), root)
+    return place if place.is_dir() else place.parent
+
+
+def locate(parsed: Reference, root: Path | None) -> tuple[Path, DatasetRow | None]:
+    """Where a reference points, and its row of the catalogue."""
+    row = DATASETS.get(parsed.source)
+    place = Path(parsed.source) if row is None else (root or Path()) / parsed.source
+    if not place.exists():
         hint = "pass --root DIR, the folder that holds it" if row else "see `crackwise list datasets` for known names"
-        raise DataError(f"No data set at {str(folder)!r}: {hint}.")
-    entries = read_index(folder) if (folder / "index.csv").is_file() else pair_folders(folder)
-    listed = split_list or (row.splits if row else None)
-    parts = dict(named_split(listed)) if listed else {}
-    family = (row.family if row else "") or folder.name
-    photo_of = row.photo_of if row else None
+        raise DataError(f"No data set at {str(place)!r}: {hint}.")
+    return place, row
+
+
+def select(parsed: Reference, place: Path, row: DatasetRow | None, entries: Sequence[Entry]) -> tuple[Item, ...]:
+    """The entries of the part asked for, named and grouped."""
+    folder = place if place.is_dir() else place.parent
+    parts = parts_of(parsed, folder, row, entries)
+    repeated = Counter(zip(parts, (bare_name(entry.image.name) for entry in entries), strict=True))
     items = []
-    for entry in entries:
-        entry_part = parts.get(f"{folder.name}/{entry.image.stem}") if listed else entry.part
-        if part is None or entry_part == part:
-            photo = entry.group or (photo_of(entry.image.stem) if photo_of else entry.image.stem)
-            name = "/".join(filter(None, (folder.name, entry_part, entry.image.stem)))
-            items.append(Item(entry.image, entry.mask, name, f"{family}/{photo}"))
+    for part, entry in zip(parts, entries, strict=True):
+        if part is None or (parsed.part and part != part_name(parsed.part)):
+            continue
+        stem = bare_name(entry.image.name)
+        unique = stem if repeated[part, stem] == 1 else f"{entry.image.parent.name}-{stem}"
+        name = "/".join(filter(None, (folder.name, part, unique)))
+        items.append(Item(entry.image, labelled(entry.mask, row), name, group_of(entry, folder, row)))
     if not items:
-        known = sorted({p for e in entries if (p := e.part)} | set(parts.values()))
-        raise DataError(f"{reference!r} holds no labelled picture. Parts found: {', '.join(known) or 'none'}.")
+        known = ", ".join(sorted({part for part in parts if part}))
+        raise DataError(
+            f"{parsed.part or parsed.split_list!r} of {parsed.source!r} is empty; parts: {known or 'none'}."
+        )
     return tuple(sorted(items, key=lambda item: item.name))
 
 
-class Entry(NamedTuple):
-    """A picture and its label as the folder itself lists them."""
+def parts_of(parsed: Reference, folder: Path, row: DatasetRow | None, entries: Sequence[Entry]) -> list[str | None]:
+    """The part of every entry; None for one that the list asked for does not hold.
 
-    image: Path
-    mask: Mask
-    part: str
-    group: str
-
-
-def read_index(folder: Path) -> list[Entry]:
-    """The pairs that ``index.csv`` (``split,image,mask,group,...``) lists."""
-    entries = []
-    with (folder / "index.csv").open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            image = folder / "images" / row["split"] / row["image"]
-            mask = Mask("png", folder / "masks" / row["split"] / row["mask"])
-            entries.append(Entry(image, mask, row["split"], row["group"]))
-    return entries
+    ``list/part`` is a split file ``list.csv`` in the set's folder, else a packaged list.
+    """
+    listed = parsed.split_list or (row.splits if row else None)
+    if listed is None:
+        return [entry.part for entry in entries]
+    own = folder / f"{listed}.csv"
+    if own.is_file():
+        by_path = read_split(own)
+        return [by_path.get(entry.image.relative_to(folder).as_posix()) for entry in entries]
+    by_name = named_split(listed)
+    found = [by_name.get(f"{folder.name}/{bare_name(entry.image.name)}") for entry in entries]
+    return found if parsed.split_list else [part or entry.part for part, entry in zip(found, entries, strict=True)]
 
 
-def pair_folders(folder: Path) -> list[Entry]:
-    """The pairs of equal stems in ``images/[part/]`` and ``masks/[part/]``."""
-    images, masks = folder / "images", folder / "masks"
-    if not images.is_dir() or not masks.is_dir():
-        raise DataError(f"{str(folder)!r} has no images/ and masks/ side by side.")
-    by_stem = {p.relative_to(masks).with_suffix(""): p for p in masks.rglob("*") if p.suffix.lower() in SUFFIXES}
-    entries = []
-    for image in sorted(p for p in images.rglob("*") if p.suffix.lower() in SUFFIXES):
-        stem = image.relative_to(images).with_suffix("")
-        if stem not in by_stem:
-            raise DataError(f"{image} has no mask at {masks / stem}.*; an empty mask says 'no crack'.")
-        part = "" if stem.parent == Path() else stem.parent.as_posix()
-        entries.append(Entry(image, Mask("png", by_stem[stem]), part, ""))
-    return entries
+def group_of(entry: Entry, folder: Path, row: DatasetRow | None) -> str:
+    """``"family/photograph"`` by the row's rule, else the index, else the picture itself."""
+    stem = bare_name(entry.image.name)
+    photo = row.photo_of(stem) if row and row.photo_of else entry.group or stem
+    return photo if "/" in photo else f"{(row.family if row else '') or folder.name}/{photo}"
+
+
+def labelled(mask: Mask, row: DatasetRow | None) -> Mask:
+    """The mask, told which class its marks mean where the set has one."""
+    return replace(mask, label=row.classes[0]) if row and len(row.classes) == 1 else mask
 
 
 def read_target(item: Item, shape: tuple[int, int], classes: Sequence[str] = ("crack",)) -> NDArray[np.uint8]:
@@ -137,7 +169,10 @@ class CrackDataset(Dataset[Sample]):
     """Items read when asked for, then passed through ``transform``."""
 
     def __init__(
-        self, items: Sequence[Item], classes: Sequence[str] = ("crack",), transform: Callable[[Sample], Sample] | None = None
+        self,
+        items: Sequence[Item],
+        classes: Sequence[str] = ("crack",),
+        transform: Callable[[Sample], Sample] | None = None,
     ) -> None:
         self.items = tuple(items)
         self.classes = tuple(classes)

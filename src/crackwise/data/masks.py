@@ -33,7 +33,7 @@ class Mask:
     kind: str
     """A key of `MASK_KINDS`."""
     path: Path
-    """The label file; for kind ``"none"`` the picture itself."""
+    """The label file; for kinds ``"none"`` and ``"somewhere"`` the picture itself."""
     key: str | None = None
     """The picture's ``file_name`` inside a COCO file; nothing for the other kinds."""
     label: str | None = None
@@ -156,6 +156,11 @@ def no_crack(mask: Mask, shape: tuple[int, int], classes: tuple[str, ...]) -> Pl
     return {name: np.zeros(shape, np.uint8) for name in (classes if mask.label is None else (mask.label,))}
 
 
+def somewhere(mask: Mask, shape: tuple[int, int], classes: tuple[str, ...]) -> Planes:
+    """A picture known to show the class, nobody drew where: not labelled throughout."""
+    return {name: np.full(shape, NOT_LABELLED, np.uint8) for name in (classes if mask.label is None else (mask.label,))}
+
+
 MASK_KINDS: dict[str, Callable[[Mask, tuple[int, int], tuple[str, ...]], Planes]] = {
     "png": bright_strokes,
     "jpeg": bright_strokes,
@@ -166,5 +171,6 @@ MASK_KINDS: dict[str, Callable[[Mask, tuple[int, int], tuple[str, ...]], Planes]
     "yolo": polygons_of_yolo,
     "mat": crackforest_mat,
     "none": no_crack,
+    "somewhere": somewhere,
 }
 """Label format to its reader. ``"png"`` and ``"jpeg"`` stand for any mask picture with bright strokes."""

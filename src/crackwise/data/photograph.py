@@ -9,8 +9,9 @@ CrackSeg9k are compiled from sets that exist on their own, and must be recognise
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
-__all__ = ["bare_name", "compiled_photo", "crack500_photo", "deepcrack_photo", "itself", "roboflow_photo", "wall_photo"]
+__all__ = ["bare_name", "before_dash", "compiled_as", "compiled_photo", "itself", "roboflow_photo"]
 
 EXTENSIONS = re.compile(r"(\.(jpe?g|png|bmp|tiff?|webp))+$", re.IGNORECASE)
 
@@ -52,18 +53,21 @@ def compiled_photo(name: str) -> str:
     return name
 
 
-def wall_photo(name: str) -> str:
-    """The photograph of a crop of the wall sets, without the family."""
-    return compiled_photo(name).removeprefix("walls/")
+def compiled_as(prefix: str) -> Callable[[str], str]:
+    """The rule for a set whose own names lack the prefix that the compilations give them.
+
+    >>> compiled_as("CRACK500_")("20160222_081011_1_361")
+    'crack500/CRACK500_20160222_081011'
+    """
+
+    def photo(name: str) -> str:
+        return compiled_photo(name if name.startswith(prefix) else prefix + name)
+
+    return photo
 
 
-def crack500_photo(name: str) -> str:
-    """Crack500's own crops lack the prefix that the compilations add: ``20160222_081011_1_361``."""
-    return compiled_photo(name if name.startswith("CRACK500_") else f"CRACK500_{name}").removeprefix("crack500/")
-
-
-def deepcrack_photo(name: str) -> str:
-    """The part before the dash: ``11125-1``, ``11125-2`` show one place."""
+def before_dash(name: str) -> str:
+    """SDNET2018 numbers the patches of a photograph after a dash: ``7001-42``."""
     return name.partition("-")[0]
 
 

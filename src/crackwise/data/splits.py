@@ -19,6 +19,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from crackwise.data.fingerprint import fingerprint, same_pictures
 from crackwise.data.photograph import compiled_photo
 from crackwise.errors import DataError
 
@@ -123,13 +124,17 @@ def read_split(file: Path) -> Mapping[str, str]:
 
 
 def leaking(train: Sequence[Item], held_out: Sequence[Item]) -> frozenset[str]:
-    """Names of the training pictures that are also held out: the same photograph, or the very same file."""
+    """Names of the training pictures that are also held out: the same photograph, or a copy of the same picture.
+
+    Copies are found even if re-encoded, resized, turned or mirrored (see `same_pictures`); reading every picture once
+    takes about 2 ms each.
+
+    Raises:
+        ImageError: a picture that cannot be read.
+    """
     groups = {item.group for item in held_out}
-    contents = {content(item) for item in held_out}
-    return frozenset(item.name for item in train if item.group in groups or content(item) in contents)
-
-
-def content(item: Item) -> bytes:
-    """SHA-256 of the picture's file."""
-    with item.image.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()
+    leaks = {item.name for item in train if item.group in groups}
+    rest = [item for item in train if item.name not in leaks]
+    prints = [fingerprint(item.image) for item in (*rest, *held_out)]
+    copies = (pair.first for pair in same_pictures(prints) if pair.first < len(rest) <= pair.second)
+    return frozenset(leaks | {rest[position].name for position in copies})

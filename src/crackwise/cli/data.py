@@ -1,0 +1,120 @@
+"""Commands about data sets: fetch, split, audit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, track
+
+from crackwise.errors import DataError, needs_extra
+
+if TYPE_CHECKING:
+    from crackwise.data.fingerprint import Fingerprint
+
+__all__ = ["register"]
+
+Root = Annotated[Path | None, typer.Option("--root", help="The folder that holds the sets of the catalogue.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``crackwise data ...`` to the application."""
+    data = typer.Typer(no_args_is_help=True, help="Data sets: fetch them, split them by photograph, look for leaks.")
+    data.command()(fetch)
+    data.command()(split)
+    data.command()(audit)
+    app.add_typer(data, name="data")
+
+
+def fetch(
+    name: Annotated[str, typer.Argument(help="A name from `crackwise list datasets`.")],
+    root: Annotated[Path, typer.Option("--root", help="The set goes to ROOT/NAME.")] = Path("data"),
+    source: Annotated[
+        str | None, typer.Option("--from", metavar="ARCHIVE", help="A local archive or another address.")
+    ] = None,
+    sha256: Annotated[str | None, typer.Option("--sha256", help="The hash the archive must have.")] = None,
+    accept_hash: Annotated[
+        bool, typer.Option("--accept-hash", help="Take an archive of which no hash is known; prints its hash.")
+    ] = False,
+) -> None:
+    """Download a public data set, check its hash, unpack it safely; or say how to get it."""
+    from crackwise.data.fetch import fetch as fetch_set
+    from crackwise.data.fetch import find_row
+
+    row = find_row(name)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(name, total=None)
+        fetched = fetch_set(
+            name,
+            root,
+            source=source,
+            sha256=sha256,
+            accept_hash=accept_hash,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    typer.echo(f"{fetched.files} files in {fetched.folder}. Archive SHA-256 {fetched.sha256}.")
+    typer.echo(f"Terms: {row.licence}. Cite: {row.paper}.")
+
+
+def split(
+    source: Annotated[str, typer.Argument(metavar="PATH|SET", help="A folder, or a name of the catalogue.")],
+    out: Annotated[Path, typer.Option("--out", help="The CSV file to write: image,group,split.")],
+    fractions: Annotated[
+        str, typer.Option("--fractions", help="Shares of train, validation and test.")
+    ] = "0.7,0.15,0.15",
+    seed: Annotated[int, typer.Option("--seed", help="Another seed, another split.")] = 0,
+    root: Root = None,
+) -> None:
+    """Share out pictures to train, val and test so that no photograph is in two of them."""
+    with needs_extra("lab"):
+        from crackwise.data.folder import folder_of, open_pictures
+    from crackwise.data.splits import make_split, write_split
+
+    items = open_pictures(source, root)
+    parts = make_split([item.group for item in items], shares(fractions), seed=seed)
+    write_split(out, items, parts, folder_of(source, root))
+    for part in dict.fromkeys(parts):
+        groups = {item.group for item, own in zip(items, parts, strict=True) if own == part}
+        typer.echo(f"{part:<6} {parts.count(part):>6} pictures of {len(groups)} photographs")
+    typer.echo(f"Wrote {out}. Lying in the set's folder, its parts are {source}:{out.stem}/train and so on.")
+
+
+def audit(
+    sets: Annotated[list[str], typer.Argument(metavar="SET...", help="Names of the catalogue or folders, with :part.")],
+    root: Root = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Look for photographs and copies of pictures that stand on both sides of a split; exit 1 if there are any."""
+    with needs_extra("lab"):
+        from crackwise.data.audit import audit as audit_sets
+        from crackwise.data.folder import open_pictures
+
+    found = audit_sets({reference: open_pictures(reference, root) for reference in sets}, watch)
+    typer.echo(found.to_json() if as_json else "\n".join(found.lines()))
+    if found.crosses:
+        raise typer.Exit(1)
+
+
+def watch(prints: Iterable[Fingerprint], count: int) -> Iterable[Fingerprint]:
+    """A progress bar on the error stream, so that the report can be piped."""
+    return track(prints, "Reading pictures", total=count, console=Console(stderr=True), transient=True)
+
+
+def shares(fractions: str) -> dict[str, float]:
+    """``"0.7,0.15,0.15"`` to train, val, test; two numbers to train, test.
+
+    Raises:
+        DataError: not two or three numbers.
+    """
+    try:
+        numbers = [float(number) for number in fractions.split(",")]
+    except ValueError:
+        numbers = []
+    names = {2: ("train", "test"), 3: ("train", "val", "test")}.get(len(numbers))
+    if names is None:
+        raise DataError(f"--fractions needs two or three numbers such as 0.7,0.15,0.15; got {fractions!r}.")
+    return dict(zip(names, numbers, strict=True))

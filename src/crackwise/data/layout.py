@@ -1,0 +1,205 @@
+"""Where a set keeps its pictures and labels: an index, declared patterns, or one of the usual folder forms."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from crackwise.data.masks import Mask
+from crackwise.data.photograph import bare_name, itself
+from crackwise.data.polygons import coco_file_names, coco_shapes
+from crackwise.errors import DataError
+
+__all__ = ["CocoFiles", "Entry", "Layout", "Pairs", "find_entries", "find_pictures", "part_name"]
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
+IMAGE_FOLDERS = ("images", "image")
+LABEL_FOLDERS = ("masks", "labels", "groundTruth")
+LABEL_KINDS = {".txt": "yolo", ".mat": "mat", ".jpg": "jpeg", ".jpeg": "jpeg"}
+"""Suffix of a label file to its mask kind; every other picture is ``"png"``."""
+PART_NAMES = {"valid": "val", "validation": "val", "training": "train", "testing": "test"}
+
+
+class Entry(NamedTuple):
+    """A picture and its label as the folder itself lists them."""
+
+    image: Path
+    mask: Mask
+    part: str
+    """``"train"``, ``"val"``, ``"test"``, any other folder name, or nothing."""
+    group: str
+    """The photograph, where the set has an index that says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """One label file per picture, found by patterns in which ``{part}`` and ``{stem}`` stand for names."""
+
+    images: str
+    """``"{part}/images/*.jpg"``, relative to the set's folder."""
+    labels: str = ""
+    """``"{part}/masks/{stem}.png"``; nothing where the kind needs no label file."""
+    kind: str = "png"
+    parts: tuple[str, ...] = ("",)
+    label_of: Callable[[str], str] = itself
+    """Stem of the picture to stem of its label, where they differ."""
+    unlabelled: bool = False
+    """Pictures without a label file are known to be there, and left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class CocoFiles:
+    """One COCO file per part, its pictures beside it."""
+
+    file: str
+    """``"{part}/_annotations.coco.json"``, relative to the set's folder."""
+    shapes: str
+    """``"polygons"`` or ``"boxes"``."""
+    parts: tuple[str, ...] = ("",)
+
+
+Layout = Pairs | CocoFiles
+
+
+def find_entries(source: Path, layouts: Sequence[Layout] = ()) -> list[Entry]:
+    """The labelled pictures of a folder, or of one COCO or MAT file.
+
+    First choice is ``index.csv``, then the declared layouts, then the usual forms: ``images/[part]`` beside
+    ``masks/[part]`` or ``labels/[part]``, ``[part]/images`` beside ``[part]/masks``, COCO files with their pictures.
+
+    Raises:
+        DataError: none of these, or pictures without labels.
+    """
+    if source.is_file():
+        return list(from_file(source))
+    if (source / "index.csv").is_file():
+        return list(read_index(source))
+    entries = list(declared(source, layouts)) or list(coco_folder(source)) or list(side_by_side(source))
+    if entries:
+        return entries
+    raise DataError(
+        f"{str(source)!r} holds no labelled pictures: expected images/ and masks/ side by side with equal names, "
+        "images/ and labels/ with YOLO polygons, or COCO .json files."
+    )
+
+
+def part_name(folder: str) -> str:
+    """A part's usual name: ``valid`` is ``val``."""
+    return PART_NAMES.get(folder.lower(), folder)
+
+
+def read_index(folder: Path) -> Iterator[Entry]:
+    """The pairs that ``index.csv`` (``split,image,mask,group,...``) lists."""
+    with (folder / "index.csv").open(newline="", encoding="utf-8") as file:
+        rows = csv.DictReader(file)
+        if not {"split", "image", "mask"} <= set(rows.fieldnames or ()):
+            raise DataError(f"{folder / 'index.csv'} must have the columns split,image,mask and may have group.")
+        for row in rows:
+            image = folder / "images" / row["split"] / row["image"]
+            mask = Mask("png", folder / "masks" / row["split"] / row["mask"])
+            yield Entry(image, mask, part_name(row["split"]), row.get("group") or "")
+
+
+def declared(folder: Path, layouts: Sequence[Layout]) -> Iterator[Entry]:
+    """The pictures that a catalogue row says are there."""
+    for layout in layouts:
+        for part in layout.parts:
+            if isinstance(layout, CocoFiles):
+                file = folder / layout.file.format(part=part)
+                if file.is_file():
+                    yield from coco_entries(file, layout.shapes, file.parent, part_name(part))
+            else:
+                yield from patterned(folder, layout, part)
+
+
+def patterned(folder: Path, pairs: Pairs, part: str) -> Iterator[Entry]:
+    """The pictures of one part that a pattern finds, with their labels."""
+    for image in pictures(folder.glob(pairs.images.format(part=part))):
+        mask = Mask(pairs.kind, image)
+        if pairs.labels:
+            stem = pairs.label_of(image.stem)
+            label = folder / pairs.labels.format(part=part, stem=stem, folder=image.parent.name)
+            if pairs.unlabelled and not label.is_file():
+                continue
+            mask = Mask(pairs.kind, label)
+        yield Entry(image, mask, part_name(part), "")
+
+
+def coco_folder(folder: Path) -> Iterator[Entry]:
+    """COCO files in the folder or one below, each with its pictures beside it or in the folder."""
+    for file in sorted([*folder.glob("*.json"), *folder.glob("*/*.json")]):
+        below = file.parent if file.parent != folder and file.parent.name != "annotations" else None
+        yield from coco_entries(file, coco_shapes(file), below or folder, part_name(below.name) if below else "")
+
+
+def coco_entries(file: Path, shapes: str, pictures_in: Path, part: str) -> Iterator[Entry]:
+    """The pictures of one COCO file; their own folders name parts where the file does not."""
+    for name in coco_file_names(file):
+        image = next((p for p in (pictures_in / name, pictures_in / "images" / name) if p.is_file()), None)
+        if image is None:
+            raise DataError(f"{file} lists {name}, but {pictures_in / name} is not there.")
+        folders = image.relative_to(pictures_in).parts[:-1]
+        own = next((f for f in folders if f not in IMAGE_FOLDERS), "")
+        yield Entry(image, Mask(f"coco_{shapes}", file, key=name), part or part_name(own), "")
+
+
+def side_by_side(folder: Path) -> Iterator[Entry]:
+    """Pictures and labels of equal stems in neighbouring folders, the parts above or below them."""
+    for images in sorted(p for name in IMAGE_FOLDERS for p in [*folder.glob(name), *folder.glob(f"*/{name}")]):
+        above = "" if images.parent == folder else images.parent.name
+        labels = next((images.parent / n for n in LABEL_FOLDERS if (images.parent / n).is_dir()), None)
+        if labels is None:
+            continue
+        by_stem = {stem_below(p, labels): p for p in labels.rglob("*") if is_label(p)}
+        for image in pictures(images.rglob("*")):
+            stem = stem_below(image, images)
+            if stem not in by_stem:
+                raise DataError(f"{image} has no label at {labels / stem}.*; an empty one says 'no crack'.")
+            below = Path(stem).parent.as_posix()
+            yield Entry(image, mask_at(by_stem[stem]), part_name(above or below.removeprefix(".")), "")
+
+
+def from_file(file: Path) -> Iterator[Entry]:
+    """The pictures of one COCO file, or the picture of one MAT file."""
+    if file.suffix == ".json":
+        yield from coco_entries(file, coco_shapes(file), file.parent, "")
+    elif file.suffix == ".mat":
+        places = (file.parent, *(file.parent.parent / name for name in IMAGE_FOLDERS))
+        yield from (
+            Entry(p, Mask("mat", file), "", "") for place in places for p in pictures(place.glob(f"{file.stem}.*"))
+        )
+    else:
+        raise DataError(f"{file} is neither a folder nor a COCO .json or CrackForest .mat file.")
+
+
+def find_pictures(folder: Path) -> list[Entry]:
+    """Every picture below a folder, whatever its labels, its first folder taken for the part; for audits."""
+    found = []
+    for image in pictures(folder.rglob("*")):
+        above = [name for name in image.relative_to(folder).parts[:-1] if name not in IMAGE_FOLDERS]
+        if not set(above) & set(LABEL_FOLDERS):
+            found.append(Entry(image, Mask("none", image), part_name(above[0]) if above else "", ""))
+    return found
+
+
+def pictures(paths: Iterator[Path]) -> list[Path]:
+    """The picture files among some paths, sorted."""
+    return sorted(path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
+
+
+def is_label(path: Path) -> bool:
+    """Whether a file can be a label."""
+    return path.suffix.lower() in IMAGE_SUFFIXES or path.suffix.lower() in LABEL_KINDS
+
+
+def mask_at(path: Path) -> Mask:
+    """How a label file is read, by its suffix."""
+    return Mask(LABEL_KINDS.get(path.suffix.lower(), "png"), path)
+
+
+def stem_below(path: Path, folder: Path) -> str:
+    """The path below a folder without extensions."""
+    return path.relative_to(folder).with_name(bare_name(path.stem)).as_posix()
