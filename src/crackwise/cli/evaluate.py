@@ -1,0 +1,95 @@
+"""The command `evaluate`: a model on labelled pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from crackwise.evaluation.bootstrap import Estimate
+    from crackwise.evaluation.evaluate import Evaluation
+
+__all__ = ["register"]
+
+SHOWN = {
+    "pooled_crack_iou": "crack IoU",
+    "pooled_f1": "F1",
+    "f1@2": "F1@2",
+    "f1@5": "F1@5",
+    "per_image_crack_iou": "IoU per image",
+    "area_ratio": "area",
+    "false_alarm_share_50px": "alarms >= 50 px",
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command()(evaluate)
+
+
+def evaluate(
+    model: Annotated[str, typer.Argument(help="A run folder, an .onnx file or the name of the packaged model.")],
+    data: Annotated[
+        list[str],
+        typer.Option("--data", metavar="SET[:SPLIT]", help="A name of the catalogue or a folder; repeatable."),
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Where scores.json, scores.csv and report.html go.")],
+    more: Annotated[list[str] | None, typer.Argument(metavar="[SET[:SPLIT]]...", help="Further sets.")] = None,
+    root: Annotated[
+        Path | None, typer.Option("--root", help="The folder that holds the sets of the catalogue.")
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option("--threshold", min=0, max=1, help="Instead of the one in the model's card.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the resampling behind the intervals.")] = 0,
+) -> None:
+    """Score a model on labelled pictures: every number with its protocol and its interval."""
+    from crackwise.backends import load_predictor
+    from crackwise.errors import needs_extra
+    from crackwise.evaluation.leaks import find_leaks
+    from crackwise.evaluation.sets import evaluate_sets
+
+    with needs_extra("lab"):
+        from crackwise.data.folder import open_items
+    predictor = load_predictor(model)
+    sets = {reference: open_items(reference, root) for reference in (*data, *(more or ()))}
+    leaks = {reference: find_leaks(items, reference, predictor.card, root) for reference, items in sets.items()}
+    with progress_bar() as progress:
+        tracked = {name: progress.track(items, len(items), description=name) for name, items in sets.items()}
+        evaluations = evaluate_sets(predictor, tracked, out, leaks=leaks, threshold=threshold, seed=seed)
+    Console().print(summary(evaluations))
+    typer.echo(f"The scores lie in {out / 'scores.json'}, the report in {out / 'report.html'}.")
+
+
+def progress_bar() -> Progress:
+    """Of one set after the other, on a terminal only."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=console, disable=not console.is_terminal)
+
+
+def summary(evaluations: dict[str, Evaluation]) -> Table:
+    """The main scores, a row per set and subset."""
+    table = Table(caption="95 % intervals by photograph in brackets; alarms: share of crack-free pictures")
+    table.add_column("set", overflow="fold")
+    table.add_column("n", justify="right")
+    for title in SHOWN.values():
+        table.add_column(title, justify="right")
+    for reference, evaluation in evaluations.items():
+        for subset, scores in evaluation.scores.items():
+            name = reference if subset == "all" else "  without leaking"
+            table.add_row(name, str(scores["per_image_f1"].pictures), *(cell(scores[score]) for score in SHOWN))
+    return table
+
+
+def cell(estimate: Estimate) -> str:
+    """A number over its interval."""
+    if estimate.value != estimate.value:
+        return "-"
+    ends = "" if estimate.low != estimate.low else f"\n({estimate.low:.3f}, {estimate.high:.3f})"
+    return f"{estimate.value:.3f}{ends}"

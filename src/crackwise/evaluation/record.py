@@ -1,0 +1,103 @@
+"""Evaluations as JSON and CSV: the same numbers, with everything needed to compare them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from crackwise.evaluation.bootstrap import CONFIDENCE, RESAMPLES, Estimate
+from crackwise.evaluation.evaluate import Evaluation, Subset, evaluated_class
+from crackwise.evaluation.metrics import SCORES
+from crackwise.predictor import Predictor
+
+__all__ = ["SCHEMA", "to_csv", "to_json"]
+
+SCHEMA = "crackwise.scores/1"
+DIGITS = 6
+COLUMNS = (
+    *("set", "subset", "score", "averaging", "over", "tolerance_px"),
+    *("value", "low", "high", "pictures", "photographs", "threshold"),
+)
+
+
+def to_json(predictor: Predictor, evaluations: Mapping[str, Evaluation], *, seed: int) -> dict[str, Any]:
+    """The whole record, ready for ``json.dumps``; an undefined number is None."""
+    card = predictor.card
+    return {
+        "schema": SCHEMA,
+        "model": {
+            "name": card.name,
+            "version": card.version,
+            "sha256": predictor.sha256,
+            "class": evaluated_class(card),
+            "runtime": predictor.runtime,
+            "precision": predictor.precision,
+        },
+        "intervals": {
+            "method": "expanded percentile bootstrap, whole photographs drawn with replacement",
+            "confidence": CONFIDENCE,
+            "resamples": RESAMPLES,
+            "seed": seed,
+        },
+        "protocols": {
+            name: {"title": score.title, **score.protocol._asdict(), "definition": score.definition}
+            for name, score in SCORES.items()
+        },
+        "sets": {reference: set_record(evaluation) for reference, evaluation in evaluations.items()},
+    }
+
+
+def set_record(evaluation: Evaluation) -> dict[str, Any]:
+    """One set of the record."""
+    return {
+        "threshold": evaluation.threshold,
+        "threshold_source": evaluation.threshold_source,
+        "leaks": {
+            "pictures": sorted(evaluation.leaks.names),
+            "checked": list(evaluation.leaks.checked),
+            "absent": list(evaluation.leaks.absent),
+        },
+        "subsets": {subset: subset_record(evaluation, subset) for subset in evaluation.scores},
+    }
+
+
+def subset_record(evaluation: Evaluation, subset: Subset) -> dict[str, Any]:
+    """The pictures of a subset, and their scores."""
+    scores = evaluation.scores[subset]
+    return {
+        "pictures": scores["per_image_f1"].pictures,
+        "photographs": scores["per_image_f1"].photographs,
+        "crack_free_pictures": scores["false_alarm_share"].pictures,
+        "scores": {name: score_record(estimate) for name, estimate in scores.items()},
+    }
+
+
+def score_record(estimate: Estimate) -> dict[str, float | int | None]:
+    """One number with its interval and what it rests on."""
+    return {name: defined(value) for name, value in estimate._asdict().items()}
+
+
+def defined(value: float) -> float | int | None:
+    """Rounded to ``DIGITS``; None for nan, which JSON has not."""
+    return None if math.isnan(value) else round(value, DIGITS)
+
+
+def to_csv(evaluations: Mapping[str, Evaluation]) -> str:
+    """One row per set, subset and score; an undefined number is an empty cell."""
+    text = io.StringIO(newline="")
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(COLUMNS)
+    table.writerows(csv_rows(evaluations))
+    return text.getvalue()
+
+
+def csv_rows(evaluations: Mapping[str, Evaluation]) -> Iterator[tuple[Any, ...]]:
+    """The cells under ``COLUMNS``."""
+    for reference, evaluation in evaluations.items():
+        for subset, scores in evaluation.scores.items():
+            for name, estimate in scores.items():
+                cells = score_record(estimate).values()
+                yield reference, subset, name, *SCORES[name].protocol, *cells, evaluation.threshold

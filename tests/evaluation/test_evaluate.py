@@ -1,0 +1,201 @@
+import csv
+import json
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from crackwise.data.folder import Item, open_items
+from crackwise.data.masks import Mask
+from crackwise.errors import CrackwiseError, DataError, ImageError
+from crackwise.evaluation.evaluate import evaluate
+from crackwise.evaluation.leaks import Leaks, find_leaks
+from crackwise.evaluation.metrics import SCORES
+from crackwise.evaluation.sets import evaluate_sets
+from crackwise.predictor import DataTerms, ModelCard
+
+
+class DarkIsCrack:
+    """A predictor that takes darkness for cracks."""
+
+    sha256 = "0" * 64
+    runtime = "test"
+    precision = "f32"
+
+    def __init__(self, card=None):
+        self.card = card or ModelCard(name="dark", version="1", classes=("joint", "crack"), threshold=0.6)
+
+    def __call__(self, pixels):
+        darkness = 1 - pixels.mean(axis=2, dtype=np.float32) / 255
+        return np.stack([np.zeros_like(darkness), darkness])
+
+
+def draw(folder, part, stem, *, crack=True, stain=False, seed=0):
+    """A wall of 60x80 px, its crack 3 px wide, perhaps a dark stain of 8x8 px that is none."""
+    pixels = np.random.default_rng(seed).integers(190, 210, (60, 80, 3), dtype=np.uint8)
+    label = np.zeros((60, 80), np.uint8)
+    if crack:
+        pixels[30:33] = 20
+        label[30:33] = 255
+    if stain:
+        pixels[5:13, 10:18] = 20
+    for kind, content in (("images", pixels), ("masks", label)):
+        (folder / kind / part).mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / kind / part / f"{stem}.png"), content)
+
+
+def item(folder, stem, group, part="test"):
+    images, masks = folder / "images" / part, folder / "masks" / part
+    return Item(images / f"{stem}.png", Mask("png", masks / f"{stem}.png"), f"walls/{part}/{stem}", group)
+
+
+@pytest.fixture
+def walls(tmp_path):
+    """Five pictures of four photographs: perfect, perfect, with a stain, silent, and a stain only."""
+    folder = tmp_path / "walls"
+    draw(folder, "test", "a1", seed=1)
+    draw(folder, "test", "a2", seed=2)
+    draw(folder, "test", "b", stain=True, seed=3)
+    draw(folder, "test", "c", crack=False, seed=4)
+    draw(folder, "test", "d", crack=False, stain=True, seed=5)
+    return folder
+
+
+@pytest.fixture
+def items(walls):
+    return [item(walls, "a1", "a"), item(walls, "a2", "a"), *(item(walls, stem, stem) for stem in "bcd")]
+
+
+def test_a_predictor_is_scored_on_the_pictures_of_a_folder(items):
+    scores = evaluate(DarkIsCrack(), items).scores["all"]
+    true_px, stain_px = 3 * 240, 64
+    assert scores["pooled_crack_iou"].value == pytest.approx(true_px / (true_px + 2 * stain_px))
+    assert scores["pooled_recall"].value == 1
+    assert scores["area_ratio"].value == pytest.approx(1 + 2 * stain_px / true_px)
+    assert scores["per_image_crack_iou"].value == pytest.approx((1 + 1 + 240 / 304 + 1 + 0) / 5)
+    assert scores["cracked_crack_iou"].value == pytest.approx((1 + 1 + 240 / 304) / 3)
+    assert scores["false_alarm_share_50px"].value == 0.5
+    assert scores["false_alarm_px_per_megapixel"].value == pytest.approx(1e6 * 64 / 9600)
+    assert (scores["pooled_f1"].pictures, scores["pooled_f1"].photographs) == (5, 4)
+
+
+def test_the_threshold_is_the_cards_unless_one_is_given(items):
+    by_card, given = evaluate(DarkIsCrack(), items), evaluate(DarkIsCrack(), items, threshold=0.99)
+    assert (by_card.threshold, by_card.threshold_source) == (0.6, "card")
+    assert (given.threshold, given.threshold_source) == (0.99, "given")
+    assert given.scores["all"]["pooled_recall"].value == 0
+
+
+def test_a_pixel_at_the_threshold_is_crack(items):
+    class Flat(DarkIsCrack):
+        def __call__(self, pixels):
+            return np.full((2, *pixels.shape[:2]), 0.6, np.float32)
+
+    assert evaluate(Flat(), items).scores["all"]["pooled_recall"].value == 1
+
+
+def test_pictures_are_read_one_at_a_time_as_they_come(items):
+    assert evaluate(DarkIsCrack(), iter(items)).scores["all"]["pooled_f1"].pictures == 5
+
+
+def test_without_pictures_there_is_nothing_to_evaluate():
+    with pytest.raises(DataError, match="no picture"):
+        evaluate(DarkIsCrack(), [])
+
+
+def test_a_damaged_picture_stops_the_evaluation(items):
+    items[2].image.write_bytes(items[2].image.read_bytes()[:200])
+    with pytest.raises(ImageError, match=r"b\.png"):
+        evaluate(DarkIsCrack(), items)
+
+
+def test_leaking_pictures_are_in_one_subset_and_not_in_the_other(items):
+    leaks = Leaks(frozenset({"walls/test/b", "elsewhere/test/x"}), ("walls:train",))
+    evaluation = evaluate(DarkIsCrack(), items, leaks=leaks)
+    assert evaluation.leaks.names == {"walls/test/b"}
+    assert evaluation.scores["all"] == evaluate(DarkIsCrack(), items).scores["all"]
+    rest = evaluate(DarkIsCrack(), [i for i in items if i.name != "walls/test/b"])
+    assert evaluation.scores["unleaked"] == rest.scores["all"]
+    assert set(rest.scores) == {"all"}
+
+
+def test_a_picture_leaks_when_its_own_sets_training_part_shows_it_under_another_name(walls):
+    draw(walls, "train", "copy of b", stain=True, seed=3)
+    draw(walls, "train", "another", seed=9)
+    leaks = find_leaks(open_items(f"{walls}:test"), f"{walls}:test", DarkIsCrack().card)
+    assert leaks == Leaks(frozenset({"walls/test/b"}), (f"{walls}:train",), ())
+
+
+def test_a_picture_leaks_when_the_card_names_a_set_that_shows_its_photograph(walls, tmp_path):
+    other = tmp_path / "other"
+    draw(other, "train", "z", stain=True, crack=False, seed=5)
+    data = (
+        DataTerms(name=f"{other}:train", terms="mine"),
+        DataTerms(name=f"{tmp_path}/lost:train", terms="mine"),
+        DataTerms(name=f"{walls}:test", terms="mine", role="test"),
+    )
+    card = ModelCard(name="dark", version="1", data=data)
+    leaks = find_leaks(open_items(f"{walls}:test"), f"{walls}:test", card)
+    assert leaks == Leaks(frozenset({"walls/test/d"}), (f"{other}:train",), (f"{tmp_path}/lost:train",))
+
+
+@pytest.fixture
+def written(items, tmp_path):
+    leaks = {"walls:test": Leaks(frozenset({"walls/test/b"}), ("walls:train",))}
+    sets = {"walls:test": items, "quiet": items[3:4]}
+    evaluations = evaluate_sets(DarkIsCrack(), sets, tmp_path / "out", leaks=leaks, seed=3)
+    return evaluations, tmp_path / "out"
+
+
+def test_the_record_says_what_was_scored_how_and_on_what(written):
+    evaluations, out = written
+    record = json.loads((out / "scores.json").read_text())
+    assert record["schema"] == "crackwise.scores/1"
+    assert record["model"]["class"] == "crack"
+    assert record["intervals"]["seed"] == 3
+    assert set(record["protocols"]) == set(SCORES)
+    assert record["protocols"]["f1@2"]["tolerance_px"] == 2
+    walls = record["sets"]["walls:test"]
+    assert (walls["threshold"], walls["threshold_source"]) == (0.6, "card")
+    assert walls["leaks"] == {"pictures": ["walls/test/b"], "checked": ["walls:train"], "absent": []}
+    assert (walls["subsets"]["all"]["pictures"], walls["subsets"]["unleaked"]["pictures"]) == (5, 4)
+    assert walls["subsets"]["all"]["crack_free_pictures"] == 2
+    for subset, scores in evaluations["walls:test"].scores.items():
+        for name, estimate in scores.items():
+            row = walls["subsets"][subset]["scores"][name]
+            assert list(row) == ["value", "low", "high", "pictures", "photographs"]
+            assert row["value"] == pytest.approx(estimate.value, abs=1e-6)
+    assert record["sets"]["quiet"]["subsets"]["all"]["scores"]["pooled_f1"]["value"] is None
+
+
+def test_the_table_has_a_row_per_set_subset_and_score_with_the_numbers_of_the_record(written):
+    _, out = written
+    record = json.loads((out / "scores.json").read_text())
+    with (out / "scores.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 3 * len(SCORES)
+    for row in rows:
+        known = record["sets"][row["set"]]["subsets"][row["subset"]]["scores"][row["score"]]
+        for key in ("value", "low", "high"):
+            assert row[key] == ("" if known[key] is None else str(known[key]))
+        assert row["averaging"] == SCORES[row["score"]].protocol.averaging
+
+
+def test_the_same_seed_writes_the_same_bytes(items, tmp_path):
+    for name in ("one", "two"):
+        evaluate_sets(DarkIsCrack(), {"walls": items}, tmp_path / name)
+    for file in ("scores.json", "scores.csv", "report.html"):
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+
+
+def test_an_output_folder_that_cannot_be_written_is_refused(items, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(CrackwiseError, match=r"scores\.json"):
+        evaluate_sets(DarkIsCrack(), {"walls": items}, tmp_path / "file")
+
+
+def test_scoring_a_model_file_needs_no_torch():
+    program = "import sys, crackwise.evaluation.sets, crackwise.evaluation.leaks; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
