@@ -1,1 +1,71 @@
-"""TODO."""
+"""The table of runtimes: what a model file ends with, and who predicts with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.resources import files
+from pathlib import Path
+
+from crackwise.errors import ModelError, needs_extra
+from crackwise.predictor import Predictor
+
+__all__ = ["BACKENDS", "Backend", "load_predictor"]
+
+PACKAGED = "packaged"
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """One runtime."""
+
+    module: str
+    """Imported when such a model is loaded; has ``load(source, *, threads) -> Predictor``."""
+    summary: str
+    extra: str | None = None
+    """What to install for it; None: nothing beyond the base."""
+
+
+BACKENDS: dict[str, Backend] = {
+    ".onnx": Backend("crackwise.backends.onnx", "an exported model file, by ONNX Runtime on the CPU"),
+    "run": Backend("crackwise.backends.pytorch", "a run folder as training leaves it, by PyTorch", extra="lab"),
+}
+"""Suffix of a model file to its runtime; ``"run"`` is a run folder."""
+
+
+def load_predictor(source: str | Path | None = None, *, threads: int | None = None) -> Predictor:
+    """A model ready to predict: a model file, a run folder, or the packaged model for None and ``"packaged"``.
+
+    ``threads`` is for one prediction; None lets the runtime take every core. The numbers do not depend on it.
+
+    Raises:
+        ModelError: no such file, a kind that no runtime reads, damaged, or not made by crackwise.
+        MissingExtraError: its runtime is not installed.
+    """
+    path = packaged_model() if source is None or source == PACKAGED else Path(source)
+    kind = "run" if path.is_dir() else path.suffix.lower()
+    if not path.exists():
+        raise ModelError(f"No model at {str(path)!r}. Pass an .onnx file, a run folder or {PACKAGED!r}.")
+    if kind not in BACKENDS or (kind == "run" and not (path / "weights.safetensors").is_file()):
+        raise ModelError(
+            f"{str(path)!r} is no model: expected a file that ends in {', '.join(k for k in BACKENDS if k != 'run')}, "
+            "or the folder of a finished run with its recipe.yaml and weights.safetensors."
+        )
+    if threads is not None and threads < 1:
+        raise ModelError(f"threads must be at least 1, not {threads}; leave it out to use every core.")
+    backend = BACKENDS[kind]
+    if backend.extra is None:
+        module = import_module(backend.module)
+    else:
+        with needs_extra(backend.extra):
+            module = import_module(backend.module)
+    predictor: Predictor = module.load(path, threads=threads)
+    return predictor
+
+
+def packaged_model() -> Path:
+    """The model file that came with the package."""
+    found = sorted(Path(str(files("crackwise.packaged"))).glob("*.onnx"))
+    if not found:
+        raise ModelError("This copy of crackwise holds no packaged model. Install it from a wheel, or pass a model.")
+    return found[0]

@@ -1,0 +1,108 @@
+"""Predict with ONNX Runtime from one file that holds everything: preprocessing, network, card."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from onnxruntime.capi import onnxruntime_pybind11_state as ort
+from pydantic import ValidationError
+
+from crackwise.errors import ModelError
+from crackwise.predictor import ModelCard
+
+__all__ = ["CARD_KEY", "OnnxPredictor", "load"]
+
+CARD_KEY = "crackwise.card"
+"""Where in the file's metadata the card is, as JSON."""
+
+FATAL_ONLY = 4
+REFUSALS = (
+    ort.Fail, ort.InvalidArgument, ort.InvalidGraph, ort.InvalidProtobuf, ort.ModelRequiresCompilation, ort.NoModel,
+    ort.NoSuchFile, ort.NotFound, ort.NotImplemented, ort.RuntimeException, RuntimeError, ValueError,
+)  # fmt: skip
+"""What ONNX Runtime raises over a model or an input it cannot use."""
+
+
+class OnnxPredictor:
+    """An exported model behind the `Predictor` protocol, on the CPU."""
+
+    runtime = "onnxruntime"
+    precision = "f32"
+
+    def __init__(self, session: onnxruntime.InferenceSession, card: ModelCard, sha256: str) -> None:
+        self.session = session
+        self.card = card
+        self.sha256 = sha256
+
+    def __call__(self, pixels: NDArray[np.uint8], /) -> NDArray[np.float32]:
+        """uint8 RGB (h, w, 3) to float32 probabilities (k, h, w).
+
+        Raises:
+            ModelError: the graph fails, or returns something other than finite maps of the picture's size.
+        """
+        try:
+            (maps,) = self.session.run(["probabilities"], {"image": pixels})
+        except REFUSALS as error:
+            raise ModelError(f"The model {self.card.name} failed on a {shape_text(pixels)} picture: {error}") from error
+        expected = (len(self.card.classes), *pixels.shape[:2])
+        if maps.shape != expected or not np.isfinite(maps.sum(dtype=np.float64)):
+            raise ModelError(
+                f"The model {self.card.name} returned {maps.shape} where finite numbers of {expected} were expected. "
+                "Export it again."
+            )
+        return np.asarray(maps, dtype=np.float32)
+
+
+def load(source: str | Path, *, threads: int | None = None) -> OnnxPredictor:
+    """The predictor of an ``.onnx`` file that ``crackwise export`` wrote.
+
+    Raises:
+        ModelError: unreadable, damaged, or without a card.
+    """
+    path = Path(source)
+    try:
+        content = path.read_bytes()
+        session = onnxruntime.InferenceSession(content, session_options(threads), ["CPUExecutionProvider"])
+    except OSError as error:
+        raise ModelError(f"Cannot read {str(path)!r}: {error.strerror or error}.") from error
+    except REFUSALS as error:
+        raise ModelError(f"{str(path)!r} is not a readable ONNX model; it may be damaged. Export it again.") from error
+    return OnnxPredictor(session, card_of(session, path), hashlib.sha256(content).hexdigest())
+
+
+def session_options(threads: int | None) -> onnxruntime.SessionOptions:
+    """One prediction at a time, with ``threads`` threads inside it."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = FATAL_ONLY
+    options.intra_op_num_threads = threads or 0
+    options.inter_op_num_threads = 1
+    options.use_deterministic_compute = True
+    options.enable_mem_pattern = False  # photographs differ in size, and a plan is kept for each
+    return options
+
+
+def card_of(session: onnxruntime.InferenceSession, path: Path) -> ModelCard:
+    """The card inside the file, after a look at the graph's input and output."""
+    metadata: dict[str, str] = session.get_modelmeta().custom_metadata_map
+    inputs = [(port.name, port.type, len(port.shape)) for port in session.get_inputs()]
+    outputs = [(port.name, port.type, len(port.shape)) for port in session.get_outputs()]
+    fits = inputs == [("image", "tensor(uint8)", 3)] and outputs == [("probabilities", "tensor(float)", 3)]
+    if CARD_KEY not in metadata or not fits:
+        raise ModelError(
+            f"{str(path)!r} was not made by crackwise. Train a model, then: crackwise export RUN --to onnx"
+        )
+    try:
+        return ModelCard.model_validate_json(metadata[CARD_KEY])
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise ModelError(f"The card in {str(path)!r} is of another version: {where}: {first['msg']}.") from error
+
+
+def shape_text(pixels: NDArray[np.uint8]) -> str:
+    """``"640x480"``, width first."""
+    return f"{pixels.shape[1]}x{pixels.shape[0]}"

@@ -1,0 +1,228 @@
+"""Read photographs and masks strictly: a file that is not whole is refused, never half-read."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import warnings
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import IO, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, ImageFile
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from crackwise.errors import ImageError
+from crackwise.imaging.jpeg import decode_jpeg
+
+__all__ = ["MAX_MEGAPIXELS", "SUFFIXES", "Photo", "read_image", "read_mask", "read_photo"]
+
+MAX_MEGAPIXELS = 250.0
+SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".png", ".tif", ".tiff", ".webp", ".bmp"})
+"""How the names of photographs end; what a file is, its content decides."""
+
+Pixels = NDArray[np.uint8]
+Opener = Callable[[IO[bytes]], ImageFile.ImageFile]
+
+# The classes themselves, because Image.open has a limit of its own, in a global, and tries more formats than we trust.
+OPENERS: dict[bytes, Opener] = {
+    b"\xff\xd8\xff": JpegImageFile,
+    b"\x89PNG\r\n\x1a\n": PngImageFile,
+    b"II*\0": TiffImageFile,
+    b"MM\0*": TiffImageFile,
+    b"II+\0": TiffImageFile,
+    b"MM\0+": TiffImageFile,
+    b"RIFF": WebPImageFile,
+    b"BM": BmpImageFile,
+}
+"""First bytes of a file to what reads its header."""
+
+TURNS: dict[int, Callable[[Pixels], Pixels]] = {
+    2: lambda p: p[:, ::-1],
+    3: lambda p: p[::-1, ::-1],
+    4: lambda p: p[::-1],
+    5: lambda p: p.swapaxes(0, 1),
+    6: lambda p: p.swapaxes(0, 1)[:, ::-1],
+    7: lambda p: p[::-1, ::-1].swapaxes(0, 1),
+    8: lambda p: p.swapaxes(0, 1)[::-1],
+}
+"""EXIF orientation to the operation that puts the picture upright."""
+
+COLOURS = frozenset({"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr"})
+SIXTEEN_BIT = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
+REDUCED_PAGE = 1
+"""Bit of the TIFF tag NewSubfileType: a smaller copy of another page."""
+
+DAMAGE = (
+    OSError, SyntaxError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError,
+    EOFError, MemoryError, NotImplementedError, struct.error, zlib.error,
+)  # fmt: skip
+"""What decoders raise over a damaged file."""
+
+
+class Photo(NamedTuple):
+    """A decoded photograph and the fingerprint of its file."""
+
+    pixels: Pixels
+    """uint8 RGB (h, w, 3), upright."""
+    sha256: str
+
+
+def read_image(path: str | Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> Pixels:
+    """A photograph as uint8 RGB (h, w, 3), upright.
+
+    JPEG, PNG, TIFF, WebP or BMP, by content. EXIF orientation is applied; of 16 bits the upper 8 are kept; transparent
+    parts become white.
+
+    Raises:
+        ImageError: no such file, another format, damaged or cut short, several pages, or more than ``max_megapixels``.
+    """
+    return read_photo(path, max_megapixels=max_megapixels).pixels
+
+
+def read_photo(path: str | Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> Photo:
+    """As `read_image`, with the sha256 of the file."""
+    content = read_checked(Path(path), max_megapixels)
+    with damage_of(path):
+        return Photo(decode(content, background=255), hashlib.sha256(content).hexdigest())
+
+
+def read_mask(path: str | Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> Pixels:
+    """A mask as uint8 (h, w), 0 background to 255 crack, upright; grey edges are kept.
+
+    Of colours the brightest channel counts, transparent parts are background, and a mask of nothing but 0 and 1 is
+    brought to 0 and 255.
+
+    Raises:
+        ImageError: as `read_image`.
+    """
+    content = read_checked(Path(path), max_megapixels)
+    with damage_of(path):
+        plane: Pixels = decode(content, background=0).max(axis=2)
+    return plane * np.uint8(255) if plane.max() == 1 else plane
+
+
+def read_checked(path: Path, max_megapixels: float) -> bytes:
+    """The bytes of a file whose header says that it is one picture of a permitted size."""
+    if path.is_dir():
+        raise ImageError(f"{path} is a folder, not a picture.")
+    if path.exists() and not path.is_file():
+        raise ImageError(f"{path} is not a regular file.")
+    try:
+        with path.open("rb") as file:
+            check_header(file, path, max_megapixels)
+            file.seek(0)
+            return file.read()
+    except OSError as error:
+        raise ImageError(f"Cannot read {path}: {error.strerror or error}.") from error
+
+
+def check_header(file: IO[bytes], path: Path, max_megapixels: float) -> None:
+    """Look at the first bytes only; nothing is decoded."""
+    start = file.read(16)
+    if not start:
+        raise ImageError(f"{path} is empty (0 bytes). Copy it again from the camera.")
+    opener = opener_of(start)
+    if opener is None:
+        raise ImageError(f"{path} is not a JPEG, PNG, TIFF, WebP or BMP picture. Convert it to one of these.")
+    file.seek(0)
+    with damage_of(path):
+        picture = opener(file)
+        width, height = picture.size
+        several = holds_several(picture)
+    if width * height > max_megapixels * 1e6:
+        raise ImageError(
+            f"{path} has {width}x{height} px = {width * height / 1e6:.0f} megapixels; "
+            f"the limit is {max_megapixels:g}. Cut it into parts, or raise the limit with --max-megapixels."
+        )
+    if several:
+        raise ImageError(f"{path} holds several pictures. Save the one to inspect as a file of its own.")
+
+
+def opener_of(start: bytes) -> Opener | None:
+    """What reads a file that begins so."""
+    for signature, opener in OPENERS.items():
+        if start.startswith(signature) and (signature != b"RIFF" or start[8:12] == b"WEBP"):
+            return opener
+    return None
+
+
+def holds_several(picture: ImageFile.ImageFile) -> bool:
+    """Whether there are frames or pages beside the first; smaller copies of it do not count."""
+    if isinstance(picture, TiffImageFile) and picture.is_animated:
+        picture.seek(1)
+        return not picture.tag_v2.get(ExifTags.Base.NewSubfileType, 0) & REDUCED_PAGE
+    return bool(getattr(picture, "is_animated", False))
+
+
+@contextmanager
+def damage_of(path: str | Path) -> Iterator[None]:
+    """Turn what decoders raise into one sentence, and keep their warnings to ourselves."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except DAMAGE as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ImageError(f"{path} is damaged or incomplete: {reason}. Copy it again from the camera.") from error
+
+
+def decode(content: bytes, *, background: int) -> Pixels:
+    """RGB (h, w, 3), upright; transparent parts show the grey value ``background``."""
+    opener = opener_of(content[:16])
+    if opener is None:
+        raise ValueError("the file changed while it was read")
+    picture = opener(BytesIO(content))
+    if opener is JpegImageFile:
+        pixels = decode_jpeg(content)
+    else:
+        check_whole(content, opener)
+        picture.load()
+        pixels = to_rgb(picture, background)
+    if pixels.shape[:2] != picture.size[::-1]:
+        raise ValueError("its header and its data differ in size")
+    turn = TURNS.get(picture.getexif().get(ExifTags.Base.Orientation, 1))
+    return np.ascontiguousarray(turn(pixels)) if turn else pixels
+
+
+def check_whole(content: bytes, opener: Opener) -> None:
+    """Find what Pillow lets pass: wrong checksums in a PNG, a WebP shorter than it says."""
+    if opener is PngImageFile:
+        check_png(content)
+    if opener is WebPImageFile and len(content) < 8 + int.from_bytes(content[4:8], "little"):
+        raise ValueError("the file is cut short")
+
+
+def check_png(content: bytes) -> None:
+    """Every chunk agrees with its checksum, and the last one is there."""
+    start, kind = 8, b""
+    while kind != b"IEND":
+        length, kind = struct.unpack_from(">I4s", content, start)
+        end = start + 8 + length
+        (checksum,) = struct.unpack_from(">I", content, end)
+        if zlib.crc32(memoryview(content)[start + 4 : end]) != checksum:
+            raise ValueError(f"its part {kind.decode('ascii', 'replace')} does not agree with its checksum")
+        start = end + 4
+
+
+def to_rgb(picture: Image.Image, background: int) -> Pixels:
+    """RGB (h, w, 3) of any colour mode with an agreed range."""
+    if picture.mode in SIXTEEN_BIT:
+        grey = (np.asarray(picture) >> 8).astype(np.uint8)
+        return np.repeat(grey[:, :, None], 3, axis=2)
+    if picture.mode not in COLOURS:
+        raise ValueError(f"pixels of kind {picture.mode!r} have no agreed black and white; save it with 8 or 16 bits")
+    if picture.has_transparency_data:
+        paper = Image.new("RGBA", picture.size, (background, background, background, 255))
+        paper.alpha_composite(picture.convert("RGBA"))
+        picture = paper
+    return np.array(picture.convert("RGB"))

@@ -1,0 +1,90 @@
+"""Photographs larger than a tile: windows that fit the picture, blended so that no seam shows."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["predict_tiled", "split_axis"]
+
+GRID_PX = 32
+"""Tiles begin on multiples of this, where networks of stride up to 32 see the same grid as on the whole picture."""
+SLACK = 1.5
+"""A side up to this many tiles long is taken whole."""
+
+Span = tuple[int, int]
+
+
+class TileCard(Protocol):
+    """What a model's card says about tiles."""
+
+    @property
+    def tile_px(self) -> int:
+        """Side of a tile."""
+
+    @property
+    def overlap_px(self) -> int:
+        """What neighbours share."""
+
+
+class TiledPredictor(Protocol):
+    """The part of a predictor that tiling needs."""
+
+    @property
+    def card(self) -> TileCard:
+        """What the model is."""
+
+    def __call__(self, pixels: NDArray[np.uint8], /) -> NDArray[np.float32]:
+        """Probabilities (k, h, w) of one tile (h, w, 3)."""
+
+
+def split_axis(length_px: int, tile_px: int, overlap_px: int) -> tuple[Span, ...]:
+    """Spans [start, stop) of about ``tile_px`` that cover a side, equal in length, ``overlap_px`` shared by neighbours.
+
+    >>> split_axis(3000, 1024, 64)
+    ((0, 800), (736, 1536), (1472, 2272), (2208, 3000))
+    """
+    if length_px <= SLACK * tile_px:
+        return ((0, length_px),)
+    shared = min(overlap_px, tile_px // 2)
+    count = math.ceil((length_px - shared) / (tile_px - shared))
+    pitch = math.ceil((length_px - shared) / count / GRID_PX) * GRID_PX
+    starts = range(0, length_px - shared, pitch)
+    return tuple((start, min(start + pitch + shared, length_px)) for start in starts)
+
+
+def predict_tiled(predictor: TiledPredictor, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Probabilities (k, h, w) of a whole picture (h, w, 3): one call where it fits, tiles where it is larger.
+
+    Where tiles overlap, one fades into the next along a cosine; everywhere else a value is that of one tile.
+    """
+    height, width = pixels.shape[:2]
+    card = predictor.card
+    rows = split_axis(height, card.tile_px, card.overlap_px)
+    columns = split_axis(width, card.tile_px, card.overlap_px)
+    if len(rows) == len(columns) == 1:
+        return predictor(pixels)
+    maps: NDArray[np.float32] | None = None
+    for (top, bottom), fade_rows in zip(rows, fades(rows), strict=True):
+        for (left, right), fade_columns in zip(columns, fades(columns), strict=True):
+            tile = predictor(np.ascontiguousarray(pixels[top:bottom, left:right]))
+            if maps is None:
+                maps = np.zeros((len(tile), height, width), np.float32)
+            maps[:, top:bottom, left:right] += tile * (fade_rows[:, None] * fade_columns)
+    assert maps is not None
+    return maps
+
+
+def fades(spans: tuple[Span, ...]) -> list[NDArray[np.float32]]:
+    """The weight of every span at each of its pixels; over all spans they sum to one."""
+    weights = [np.ones(stop - start, np.float32) for start, stop in spans]
+    for i, (before, after) in enumerate(pairwise(spans)):
+        shared = before[1] - after[0]
+        rise = (np.sin(np.pi / 2 * (np.arange(shared) + 0.5) / max(shared, 1)) ** 2).astype(np.float32)
+        weights[i][after[0] - before[0] :] *= 1 - rise
+        weights[i + 1][:shared] *= rise
+    return weights

@@ -1,0 +1,87 @@
+"""What the lab hands to the field: a picture in, probability maps out, and a card that says what they are worth."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+
+__all__ = ["DataTerms", "ModelCard", "Predictor"]
+
+Probability = Annotated[float, Field(gt=0, lt=1)]
+
+
+class DataTerms(BaseModel):
+    """One data set a model has met, and the terms it came under."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    """With its part: ``"deepcrack:train"``."""
+    terms: str
+    """The licence, or what the authors state."""
+    role: Literal["train", "val", "test"] = "train"
+
+
+class ModelCard(BaseModel):
+    """Everything about a model that its user should know; travels inside the model file as JSON."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    version: str
+    classes: tuple[str, ...] = Field(default=("crack",), min_length=1)
+    """One probability map each, in this order."""
+    threshold: Probability = 0.5
+    """A pixel is crack from this probability on; one for all classes."""
+    threshold_source: str = ""
+    """How the threshold was chosen."""
+    tile_px: PositiveInt = 1024
+    """Side of the tiles that larger photographs are cut into."""
+    overlap_px: Annotated[int, Field(ge=0)] = 64
+    """How far neighbouring tiles reach into each other."""
+    licence: str = "Apache-2.0"
+    summary: str = ""
+    model: str = ""
+    """Its row in ``crackwise list models``."""
+    options: dict[str, Any] = Field(default_factory=dict)
+    """Of that row, where they differ from the defaults."""
+    input_px: PositiveInt | None = None
+    """Side of the pictures it learnt from."""
+    parameters: PositiveInt | None = None
+    """In the network as deployed."""
+    data: tuple[DataTerms, ...] = ()
+    scores: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Data set to its scores: ``{"deepcrack:test": {"iou": 0.71, ...}}``."""
+    limits: tuple[str, ...] = ()
+    """What it is not good for, one sentence each."""
+    leakage: str | None = None
+    """Set where training and evaluation share photographs: which, and that it was allowed."""
+    recipe_sha256: str | None = None
+    """Of the resolved recipe."""
+    paper: str | None = None
+
+
+class Predictor(Protocol):
+    """A model of any runtime: uint8 RGB (h, w, 3) to float32 probabilities (k, h, w), k the card's classes."""
+
+    @property
+    def card(self) -> ModelCard:
+        """What the model is."""
+
+    @property
+    def sha256(self) -> str:
+        """Of the model file."""
+
+    @property
+    def runtime(self) -> str:
+        """``"onnxruntime"`` or ``"torch"``."""
+
+    @property
+    def precision(self) -> str:
+        """``"f32"``: what the arithmetic is done in."""
+
+    def __call__(self, pixels: NDArray[np.uint8], /) -> NDArray[np.float32]:
+        """Probabilities of one picture of any size."""
