@@ -32,7 +32,7 @@ from crackwise.predictor import ModelCard
 CARD = ModelCard(name="drawn", version="1", classes=("crack",), threshold=0.5, tile_px=256)
 
 QUICK: dict[str, dict[str, object]] = {"mobilenet_fpn": {}, "hrsegnet": {"base": 8, "variant": "tiled"}}
-OTHERS = {name: {"encoder": "mit_b0" if name == "segformer" else "resnet18"} for name in MODELS if name not in QUICK}
+OTHERS = {name: {} if name == "segformer" else {"encoder": "resnet18"} for name in MODELS if name not in QUICK}
 CASES = [pytest.param(name, options, id=name) for name, options in QUICK.items()]
 CASES += [pytest.param(name, options, id=name, marks=pytest.mark.slow) for name, options in OTHERS.items()]
 

@@ -20,7 +20,6 @@ SMALL: dict[str, dict[str, object]] = {
     "fpn": {"encoder": "resnet18"},
     "linknet": {"encoder": "resnet18"},
     "deeplabv3plus": {"encoder": "resnet18"},
-    "segformer": {"encoder": "mit_b0"},
 }
 
 

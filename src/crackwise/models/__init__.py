@@ -82,7 +82,13 @@ MODELS: dict[str, ModelRow] = {
         "linknet", "U-Net that adds instead of concatenating", "Chaurasia and Culurciello, VCIP 2017"
     ),
     "deeplabv3plus": comparator("deeplabv3plus", "atrous pyramid with a decoder", "Chen et al., ECCV 2018"),
-    "segformer": comparator("segformer", "all-MLP decoder; encoders mit_b0 to mit_b5", "Xie et al., NeurIPS 2021"),
+    "segformer": ModelRow(
+        build="crackwise.models.comparators:build_segformer",
+        summary="all-MLP decoder on the encoders mit_b0 to mit_b5",
+        paper="Xie et al., NeurIPS 2021",
+        licence="MIT (segmentation_models_pytorch); ImageNet weights of mit_*: non-commercial",
+        multiple_of=32,
+    ),
 }
 
 

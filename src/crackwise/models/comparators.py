@@ -12,7 +12,7 @@ from torch import nn
 from crackwise.errors import ModelError
 from crackwise.models.blocks import MultipleOf, Normalize
 
-__all__ = ["build"]
+__all__ = ["build", "build_segformer"]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -50,3 +50,13 @@ def build(
     except (KeyError, ValueError, RuntimeError) as error:
         raise ModelError(f"{architecture} cannot use the encoder {encoder!r}: {error}. Try another one.") from error
     return MultipleOf(nn.Sequential(Normalize(IMAGENET_MEAN, IMAGENET_STD), net), 32)
+
+
+def build_segformer(
+    classes: Sequence[str] = ("crack",),
+    *,
+    encoder: str = "mit_b0",
+    encoder_weights: Literal["imagenet"] | None = None,
+) -> nn.Module:
+    """SegFormer, by default on the smallest encoder of its paper."""
+    return build(classes, architecture="segformer", encoder=encoder, encoder_weights=encoder_weights)

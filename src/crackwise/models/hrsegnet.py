@@ -31,8 +31,8 @@ def build(
 ) -> nn.Module:
     """HrSegNet-B``base`` with ``depth`` units per block; published are 16, 32, 48, 64 and 3, 4, 5.
 
-    ``published`` resamples with ``align_corners=True`` and ends in two softmax channels. ``tiled`` does neither, so that
-    tiles with a large enough border equal the whole picture. ``project_first`` changes the cost and not the result.
+    ``published`` resamples with ``align_corners=True`` and ends in two softmax channels. ``tiled`` does neither, so
+    that tiles with a large enough border equal the whole picture. ``project_first`` changes the cost, not the result.
     """
     if variant == "published":
         return TwoWay(HrSegNet(base, depth, 2 * len(classes), align_corners=True, project_first=project_first))
