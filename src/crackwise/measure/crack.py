@@ -1,0 +1,3 @@
+"""Cracks."""
+from __future__ import annotations
+import numpy as np

@@ -1,0 +1,86 @@
+"""Values across a crack, read along the normals of its centreline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from crackwise.measure.branch import Branch, normals
+
+__all__ = ["STEP_PX", "Crossing", "cross", "offsets", "read_across"]
+
+Floats = NDArray[np.float32]
+
+STEP_PX = 0.5
+MOST_ROWS = 30_000
+"""OpenCV remaps pictures of fewer than 32,768 rows."""
+NEIGHBOUR_MARGIN_PX = 3.0
+"""The blurred flank of a neighbouring crack begins this far before its mask."""
+TIP_MARGIN_PX = 3.0
+JUNCTION_RADII = 1.5
+WIDE_RUN = 1.5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Crossing:
+    """What the mask says along every normal of a branch."""
+
+    free: NDArray[np.bool_]
+    """(n, t) samples that belong to this crack or to open ground, not to a neighbouring crack or what lies behind."""
+    counted: NDArray[np.bool_]
+    """(n,) points away from junctions and ends: the ones statistics are made of."""
+
+
+def offsets(reach_px: float) -> Floats:
+    """Distances (t,) from the centreline at which profiles are read, px."""
+    half = round(reach_px / STEP_PX)
+    return np.arange(-half, half + 1, dtype=np.float32) * np.float32(STEP_PX)
+
+
+def read_across(plane: NDArray[np.generic], points: NDArray[np.float64], at: Floats, border: int) -> Floats:
+    """Values (n, t) of a plane (h, w) along the normals of a line; `border` is OpenCV's rule outside the plane."""
+    across = normals(points).astype(np.float32)
+    start = points.astype(np.float32)
+    rows = start[:, :1] + across[:, :1] * at
+    columns = start[:, 1:] + across[:, 1:] * at
+    parts = [
+        cv2.remap(plane, columns[i : i + MOST_ROWS], rows[i : i + MOST_ROWS], cv2.INTER_LINEAR, borderMode=border)
+        for i in range(0, len(points), MOST_ROWS)
+    ]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def cross(mask: NDArray[np.uint8], branch: Branch, at: Floats) -> Crossing:
+    """Which samples of the profiles are free, and which points count, by a mask (h, w) of 0 and 255."""
+    inside = read_across(mask, branch.points, at, cv2.BORDER_CONSTANT) > 127
+    middle = len(at) // 2
+    right, run_right = free_side(inside[:, middle:])
+    left, run_left = free_side(inside[:, middle::-1])
+    free = np.concatenate((left[:, :0:-1], right), axis=1)
+    run_px = (run_right + run_left) * STEP_PX
+    counted = run_px <= WIDE_RUN * 2 * branch.radii + 3
+    return Crossing(free, away_from_ends(branch) & counted)
+
+
+def free_side(inside: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Samples (n, t) outwards from the centre before another crack begins, and how many (n,) lie in the own one."""
+    left_own = np.logical_or.accumulate(~inside, axis=1)
+    again = left_own & inside
+    first = np.where(again.any(axis=1), again.argmax(axis=1) - round(NEIGHBOUR_MARGIN_PX / STEP_PX), inside.shape[1])
+    return np.arange(inside.shape[1]) < first[:, None], (~left_own).sum(axis=1)
+
+
+def away_from_ends(branch: Branch) -> NDArray[np.bool_]:
+    """Points (n,) outside the zones of tips and junctions; the middle half where those zones cover everything."""
+    n = len(branch.points)
+    if branch.closed:
+        return np.ones(n, np.bool_)
+    zones = [
+        min(branch.radii[end] * (JUNCTION_RADII if junction else 1.0) + TIP_MARGIN_PX, n / 4)
+        for end, junction in ((0, branch.starts_in_junction), (-1, branch.ends_in_junction))
+    ]
+    place = np.arange(n)
+    return (place >= np.floor(zones[0])) & (place <= n - 1 - np.floor(zones[1]))
