@@ -7,13 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 import torch
 import yaml
 from safetensors.torch import save_file
 
-from crackwise.backends import pytorch
+from crackwise.backends import load_predictor, pytorch
 from crackwise.backends.export import (
     PARITY_SIZES_PX,
     Parity,
@@ -96,9 +95,10 @@ def test_a_run_folder_becomes_one_file_that_predicts_the_same(tmp_path: Path) ->
 
     photo = drawn_photo(131, 77, seed=3)
     predictor = pytorch.load(run, threads=1)
-    session = onnxruntime.InferenceSession(exported.path)
-    np.testing.assert_allclose(predictor(photo), session.run(None, {"image": photo})[0], atol=1e-5)
+    field = load_predictor(exported.path, threads=1)
+    np.testing.assert_allclose(predictor(photo), field(photo), rtol=0, atol=1e-5)
     assert (predictor.runtime, predictor.precision, predictor.card) == ("torch", "f32", CARD)
+    assert field.card == CARD
     assert len(predictor.sha256) == 64
     assert predictor(photo).dtype == np.float32
 

@@ -5,11 +5,14 @@ from pathlib import Path
 
 import pytest
 import typer
+import yaml
+from safetensors.torch import save_file
 from typer.testing import CliRunner
 
 from crackwise.cli.lab import LISTS, options_of, register
 from crackwise.errors import ModelError, RecipeError
-from crackwise.models import MODELS
+from crackwise.models import MODELS, build_model
+from crackwise.predictor import ModelCard
 
 
 def invoke(*arguments: str) -> str:
@@ -47,6 +50,17 @@ def test_show_knows_every_row(name: str) -> None:
 def test_show_of_an_unknown_model_names_its_neighbour() -> None:
     with pytest.raises(ModelError, match="Did you mean 'hrsegnet'"):
         invoke("show", "hrsegnt")
+
+
+def test_show_prints_the_card_of_a_run(tmp_path: Path) -> None:
+    options = {"base": 2, "depth": 1}
+    recipe = {"name": "tiny", "model": {"name": "hrsegnet", "options": options}, "data": {"train": ["a"], "val": ["b"]}}
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    (tmp_path / "card.json").write_text(ModelCard(name="tiny", version="1", threshold=0.35).model_dump_json())
+    save_file(build_model("hrsegnet", **options).state_dict(), tmp_path / "weights.safetensors")
+    facts = json.loads(invoke("show", str(tmp_path), "--json"))
+    assert (facts["name"], facts["threshold"], facts["runtime"]) == ("tiny", 0.35, "torch")
+    assert "threshold: 0.35" in invoke("show", str(tmp_path))
 
 
 @pytest.mark.parametrize("setting", ["base", "=3", "base=[1"])

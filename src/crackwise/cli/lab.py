@@ -27,7 +27,9 @@ def register(app: typer.Typer) -> None:
 
 
 def show(
-    model: Annotated[str, typer.Argument(help="A name from `crackwise list models`, a run folder or an .onnx file.")],
+    model: Annotated[
+        str, typer.Argument(help="A name from `crackwise list models`, a run folder, an .onnx file or `packaged`.")
+    ],
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="OPTION=VALUE", help="An option of the model; repeatable.")
     ] = None,
@@ -36,7 +38,9 @@ def show(
     """What a network is and costs, or the card of a trained one."""
     from crackwise.models import MODELS
 
-    trained = model not in MODELS and Path(model).exists()
+    trained = model not in MODELS and (model == "packaged" or Path(model).exists())
+    if trained and settings:
+        raise ModelError(f"{model!r} is trained, its options are fixed; --set is for names of `crackwise list models`.")
     facts = card_facts(model) if trained else model_facts(model, options_of(settings or []))
     if as_json:
         typer.echo(json.dumps(facts, indent=2, ensure_ascii=False))
@@ -162,7 +166,7 @@ def card_facts(source: str) -> dict[str, Any]:
 
     predictor = load_predictor(source)
     card: dict[str, Any] = predictor.card.model_dump(mode="json")
-    return card | {"sha256": predictor.sha256}
+    return card | {"sha256": predictor.sha256, "runtime": predictor.runtime, "precision": predictor.precision}
 
 
 def plain_card(facts: dict[str, Any]) -> str:
