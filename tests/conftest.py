@@ -44,7 +44,7 @@ def drawn_set(tmp_path: Path) -> Path:
         for i in range(count):
             image, mask = draw_crack(64, start + i)
             if i == 0:
-                image, mask = np.full_like(image, 160), np.zeros_like(mask)
+                image, mask = np.full_like(image, 160 + start // 10), np.zeros_like(mask)
             cv2.imwrite(str(folder / "images" / part / f"{part}_{i}.png"), image)
             cv2.imwrite(str(folder / "masks" / part / f"{part}_{i}.png"), mask)
     return folder

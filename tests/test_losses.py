@@ -34,7 +34,10 @@ def test_dice_squared_equals_a_plain_numpy_version() -> None:
     pair, target = torch.randn(2, 2, 6, 6), torch.randint(0, 2, (2, 6, 6))
     p, t = pair.softmax(1).numpy(), np.stack([1 - target.numpy(), target.numpy()], 1)
     plain = np.mean(
-        [1 - (2 * (p[:, c] * t[:, c]).sum() + 1e-5) / ((t[:, c] ** 2).sum() + (p[:, c] ** 2).sum() + 1e-5) for c in (0, 1)]
+        [
+            1 - (2 * (p[:, c] * t[:, c]).sum() + 1e-5) / ((t[:, c] ** 2).sum() + (p[:, c] ** 2).sum() + 1e-5)
+            for c in (0, 1)
+        ]
     )
     assert dice_squared(pair[:, 1:] - pair[:, :1], target[:, None].to(torch.uint8)) == pytest.approx(plain, abs=1e-6)
 

@@ -1,9 +1,9 @@
 """Losses, as each paper defines them, and weighted sums of them.
 
 Every loss is a function ``(logits, target) -> scalar``: logits float (B, K, H, W), one sigmoid per class; target uint8
-(B, K, H, W) of 0, 1 and 255 = not labelled, which every loss leaves out. A network with two softmax channels hands over their
-difference: softmax over (background, crack) equals the sigmoid of crack - background, so the two-channel
-losses below are exact on one logit.
+(B, K, H, W) of 0, 1 and 255 = not labelled, which every loss leaves out. A network with two softmax channels hands over
+their difference: softmax over (background, crack) equals the sigmoid of crack - background, so the two-channel losses
+below are exact on one logit.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ def dice_squared(logits: Tensor, target: Tensor) -> Tensor:
 def ohem(logits: Tensor, target: Tensor, *, keep_below: float = 0.7, at_least: int = 10_000) -> Tensor:
     """Cross-entropy over hard pixels (PaddleSeg's OHEM, used by HrSegNet).
 
-    Hard is a pixel whose probability of its true class is below ``keep_below``, or below the ``at_least``-th smallest such
-    probability where that is larger. With at most ``at_least`` labelled pixels all count.
+    Hard is a pixel whose probability of its true class is below ``keep_below``, or below the ``at_least``-th smallest
+    such probability where that is larger. With at most ``at_least`` labelled pixels all count.
     """
     truth, known = labelled(target)
     losses = F.binary_cross_entropy_with_logits(logits, truth, reduction="none")

@@ -31,7 +31,7 @@ def test_labels_follow_the_picture_under_zoom_rotation_and_flip(seed: int) -> No
 @pytest.mark.parametrize("seed", range(20))
 def test_every_augmentation_keeps_shape_and_range(seed: int) -> None:
     torch.manual_seed(seed)
-    p = {name: 1.0 for name in ("grey_p", "gamma_p", "shadow_p", "blur_p", "noise_p", "jpeg_p", "joints_p")}
+    p = dict.fromkeys(("grey_p", "gamma_p", "shadow_p", "blur_p", "noise_p", "jpeg_p", "joints_p"), 1.0)
     view = build_augmentation(AugmentConfig(crop_px=64, **p))(striped(50))
     assert view.image.shape == (3, 64, 64)
     assert view.target.shape == (1, 64, 64)
@@ -64,4 +64,4 @@ def test_a_picture_smaller_than_the_crop_is_mirrored() -> None:
     torch.manual_seed(0)
     view = random_view(striped(20), AugmentConfig(crop_px=100, scale=(1.0, 1.0), rotation_deg=0))
     assert view.image.shape == (3, 100, 100)
-    assert 0.2 < (view.target == 1).float().mean() < 0.8
+    assert 0.2 < (view.target == 1).float().mean() < 0.9

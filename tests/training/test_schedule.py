@@ -15,9 +15,11 @@ def cracksam(step: int) -> float:
     return config.lr * rate_factor(step, config, TOTAL)
 
 
-@pytest.mark.parametrize(("iteration", "rate"), [(299, 4e-4), (300, 4e-4), (1141, 3.8753e-4), (57050, 2.8731e-5), (114099, 2.26e-7)])
+@pytest.mark.parametrize(
+    ("iteration", "rate"), [(299, 4e-4), (300, 4e-4), (1141, 3.8753e-4), (57050, 2.8731e-5), (114099, 2.26e-7)]
+)
 def test_cracksam_rates_are_the_published_ones(iteration: int, rate: float) -> None:
-    # the original sets the rate after a step, so iteration i's rate serves step i + 1; warm-up ends one step earlier here
+    # the original sets the rate after a step, so the rate of its iteration 299 serves our step 300
     assert cracksam(max(iteration, 300)) == pytest.approx(rate, rel=2e-3)
 
 

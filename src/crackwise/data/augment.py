@@ -1,8 +1,8 @@
 """Augmentation of a picture together with its label planes, on torchvision v2.
 
 One geometric step moves picture and labels as one stack of planes, so that they cannot drift apart; labels stay soft
-until the end, because nearest-neighbour resampling tears one-pixel cracks. Then light, blur, noise, JPEG and shadows change
-the picture alone. All randomness comes from torch's generator.
+until the end, because nearest-neighbour resampling tears one-pixel cracks. Then light, blur, noise, JPEG and shadows
+change the picture alone. All randomness comes from torch's generator.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import simplejpeg
 import torch
 from pydantic import BaseModel, ConfigDict, PositiveInt
 from torch import Tensor
@@ -56,7 +57,7 @@ def chance(p: float) -> bool:
 
 
 def random_view(sample: Sample, config: AugmentConfig) -> Sample:
-    """A random crop of ``crop_px``, zoomed, rotated and flipped; what lies outside is mirrored and not labelled."""
+    """A random crop of ``crop_px``, zoomed, rotated and flipped; what lies outside is mirrored."""
     zoom = math.exp(uniform(math.log(config.scale[0]), math.log(config.scale[1])))
     angle_deg = uniform(-config.rotation_deg, config.rotation_deg)
     side_px = max(8, round(config.crop_px / zoom))
@@ -89,7 +90,7 @@ def from_planes(planes: Tensor, name: str) -> Sample:
 
 
 def cut(planes: Tensor, window_px: int) -> Tensor:
-    """A random square window; a picture that is too small is mirrored at its borders, and the mirror is not labelled."""
+    """A random square window; a picture that is too small is mirrored at its borders, label and all."""
     h, w = planes.shape[-2:]
     missing_h, missing_w = max(0, window_px - h), max(0, window_px - w)
     if missing_h or missing_w:
@@ -106,8 +107,12 @@ def mirror(planes: Tensor, borders: tuple[int, int, int, int]) -> Tensor:
     """Reflect by any number of pixels: torch's own padding allows less than one picture."""
     left, right, top, bottom = borders
     h, w = planes.shape[-2:]
-    rows = torch.arange(-top, h + bottom).abs() % (2 * h - 2) if h > 1 else torch.zeros(h + top + bottom, dtype=torch.long)
-    columns = torch.arange(-left, w + right).abs() % (2 * w - 2) if w > 1 else torch.zeros(w + left + right, dtype=torch.long)
+    rows = (
+        torch.arange(-top, h + bottom).abs() % (2 * h - 2) if h > 1 else torch.zeros(h + top + bottom, dtype=torch.long)
+    )
+    columns = (
+        torch.arange(-left, w + right).abs() % (2 * w - 2) if w > 1 else torch.zeros(w + left + right, dtype=torch.long)
+    )
     rows = torch.where(rows >= h, 2 * h - 2 - rows, rows)
     columns = torch.where(columns >= w, 2 * w - 2 - columns, columns)
     return planes[:, rows][:, :, columns]
@@ -135,7 +140,8 @@ def shadow(image: Tensor) -> Tensor:
 def blur(image: Tensor) -> Tensor:
     """Out of focus: Gaussian, sigma 0.4 to 1.8 px."""
     sigma = uniform(0.4, 1.8)
-    return VF.gaussian_blur(image, [2 * math.ceil(2.5 * sigma) + 1] * 2, [sigma, sigma])
+    blurred: Tensor = VF.gaussian_blur(image, [2 * math.ceil(2.5 * sigma) + 1] * 2, [sigma, sigma])
+    return blurred
 
 
 def noise(image: Tensor) -> Tensor:
@@ -143,21 +149,29 @@ def noise(image: Tensor) -> Tensor:
     grain = torch.randn_like(image) if chance(0.5) else torch.randn_like(image[:1]).expand_as(image)
     if chance(0.3):
         h, w = image.shape[-2:]
-        grain = F.interpolate(grain[None, :, : (h + 1) // 2, : (w + 1) // 2], (h, w), mode="bilinear", align_corners=False)[0]
+        coarse = grain[None, :, : (h + 1) // 2, : (w + 1) // 2]
+        grain = F.interpolate(coarse, (h, w), mode="bilinear", align_corners=False)[0]
     return (image + grain * uniform(0.005, 0.04)).clamp(0, 1)
 
 
 def jpeg(image: Tensor) -> Tensor:
     """JPEG at quality 30 to 90."""
-    quality = int(uniform(30, 90))
-    return VF.jpeg((image * 255).round().to(torch.uint8), quality).float() / 255
+    pixels = (image * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+    content = simplejpeg.encode_jpeg(pixels, int(uniform(30, 90)), colorsubsampling="420")
+    return torch.from_numpy(simplejpeg.decode_jpeg(content)).permute(2, 0, 1).float() / 255
 
 
 def build_augmentation(config: AugmentConfig) -> Callable[[Sample], Sample]:
     """The training transform: a random view, then light, shadow, blur, noise and JPEG."""
     light = v2.ColorJitter(config.light, config.light, config.light, config.hue)
     grey = v2.RandomGrayscale(config.grey_p)
-    after = ((config.gamma_p, gamma), (config.shadow_p, shadow), (config.blur_p, blur), (config.noise_p, noise), (config.jpeg_p, jpeg))
+    after = (
+        (config.gamma_p, gamma),
+        (config.shadow_p, shadow),
+        (config.blur_p, blur),
+        (config.noise_p, noise),
+        (config.jpeg_p, jpeg),
+    )
 
     def augment(sample: Sample) -> Sample:
         sample = random_view(sample, config)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
 import torch
 from lightning import LightningDataModule
 from pydantic import BaseModel, ConfigDict, PositiveInt
-from torch.utils.data import ConcatDataset, DataLoader, Dataset, WeightedRandomSampler
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from crackwise.data.augment import AugmentConfig, build_augmentation, random_view
 from crackwise.data.folder import CrackDataset, Item, open_items
@@ -90,24 +90,50 @@ def training_items(config: DataConfig) -> tuple[list[TrainingItems], tuple[str, 
     return kept, tuple(sorted(leaks))
 
 
-class Views(Dataset[Sample]):
-    """Augmented views of the pictures of one training set."""
+Draw = tuple[int, int]
+"""Which picture, and the seed of its view."""
 
-    def __init__(self, part: TrainingItems, config: DataConfig, donors: Sequence[Item]) -> None:
-        self.pictures = CrackDataset(part.items, config.classes)
-        self.labels = part.config.labels
-        self.config = config
-        self.donors = CrackDataset(donors, config.classes)
-        self.augment = build_augmentation(config.augment)
+
+class Draws(Sampler[Draw]):
+    """Pictures drawn by weight, each with the seed of its view: an epoch's draws depend on its number alone.
+
+    So a resumed run sees what an unbroken one would have seen, however many workers load it.
+    """
+
+    def __init__(self, weights: Sequence[float], count: int, seed: int, epoch: Callable[[], int]) -> None:
+        self.weights = torch.tensor(weights, dtype=torch.double)
+        self.count = count
+        self.seed = seed
+        self.epoch = epoch
 
     def __len__(self) -> int:
-        return len(self.pictures)
+        return self.count
 
-    def __getitem__(self, index: int) -> Sample:
-        sample = LABELS[self.labels](self.pictures[index])
-        if len(self.donors) and not (sample.target == 1).any() and torch.rand(()) < self.config.paste_p:
-            sample = self.pasted(sample)
-        return self.augment(sample)
+    def __iter__(self) -> Iterator[Draw]:
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch())
+        indices = torch.multinomial(self.weights, self.count, replacement=True, generator=generator)
+        seeds = torch.randint(2**62, (self.count,), generator=generator)
+        return zip(indices.tolist(), seeds.tolist(), strict=True)
+
+
+class Views(Dataset[Sample]):
+    """Augmented views of the training pictures of all sets."""
+
+    def __init__(self, parts: Sequence[TrainingItems], config: DataConfig) -> None:
+        self.pictures = CrackDataset([item for part in parts for item in part.items], config.classes)
+        self.labels = [LABELS[part.config.labels] for part in parts for _ in part.items]
+        self.donors = CrackDataset([i for part in parts if part.config.donates for i in part.items], config.classes)
+        self.config = config
+        self.augment = build_augmentation(config.augment)
+
+    def __getitem__(self, draw: Draw) -> Sample:
+        index, seed = draw
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            sample = self.labels[index](self.pictures[index])
+            if len(self.donors) and not (sample.target == 1).any() and torch.rand(()) < self.config.paste_p:
+                sample = self.pasted(sample)
+            return self.augment(sample)
 
     def pasted(self, sample: Sample) -> Sample:
         """The sample with the cracks of a random donor, seen under a random view of the same size."""
@@ -123,33 +149,40 @@ def no_crack(sample: Sample) -> Sample:
     return sample._replace(target=torch.zeros_like(sample.target))
 
 
-LABELS: dict[str, Callable[[Sample], Sample]] = {"as_drawn": lambda sample: sample, "narrowed": narrow, "no_crack": no_crack}
+LABELS: dict[str, Callable[[Sample], Sample]] = {
+    "as_drawn": lambda sample: sample,
+    "narrowed": narrow,
+    "no_crack": no_crack,
+}
 
 
 class CrackDataModule(LightningDataModule):
     """Draws batches of augmented training views; validates on whole pictures."""
 
-    def __init__(self, config: DataConfig) -> None:
+    def __init__(self, config: DataConfig, *, seed: int = 0) -> None:
         super().__init__()
         self.config = config
+        self.seed = seed
         self.parts, self.leaks = training_items(config)
         root = Path(config.root) if config.root else None
         self.validation = [(ref, open_items(ref, root)) for ref in config.val]
 
     def train_dataloader(self) -> DataLoader[Sample]:
-        """Batches drawn with the sets' weights, a fresh seeded order each epoch."""
+        """Batches of views, pictures drawn with the weights of their sets."""
         config = self.config
-        donors = [item for part in self.parts if part.config.donates for item in part.items]
-        weights = [p.config.weight for p in self.parts for _ in p.items]
+        weights = [part.config.weight for part in self.parts for _ in part.items]
         steps = config.steps_per_epoch or max(1, len(weights) // config.batch_size)
         return DataLoader(
-            ConcatDataset([Views(part, config, donors) for part in self.parts]),
+            Views(self.parts, config),
             batch_size=config.batch_size,
-            sampler=WeightedRandomSampler(weights, steps * config.batch_size),
+            sampler=Draws(weights, steps * config.batch_size, self.seed, self.epoch),
             num_workers=config.workers,
-            persistent_workers=config.workers > 0,
             drop_last=True,
         )
+
+    def epoch(self) -> int:
+        """The number of the epoch that is about to be drawn."""
+        return self.trainer.current_epoch if self.trainer else 0
 
     def val_dataloader(self) -> list[DataLoader[Sample]]:
         """One loader per validation set, whole pictures, one at a time."""

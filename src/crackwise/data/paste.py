@@ -1,7 +1,7 @@
 """Cracks of one photograph painted onto the crack-free ground of another.
 
-Only the darkening travels: the ratio of the crack's grey to the ground beside it, so that the new ground keeps its texture and
-light. It teaches that texture says nothing about cracks, and gives crack-free walls a second use.
+Only the darkening travels: the ratio of the crack's grey to the ground beside it, so that the new ground keeps its
+texture and light. It teaches that texture says nothing about cracks, and gives crack-free walls a second use.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Labels drawn wider than the crack, narrowed to what the grey values show.
 
 The same photographs carry strokes of different width in different sets (annotators' habit, or masks drawn at a lower
-resolution); a network trained on all of them learns no width at all. Inside a wide label the crack is where the picture is at
-least half as dark, against the ground beside the label, as the darkest point nearby (full width at half maximum). The rest of the
-label is marked as not labelled, so that neither answer is punished there.
+resolution); a network trained on all of them learns no width at all. Inside a wide label the crack is where the picture
+is at least half as dark, against the ground beside the label, as the darkest point nearby (full width at half maximum).
+The rest of the label is marked as not labelled, so that neither answer is punished there.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ class InvertedResidual(nn.Module):
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """(B, inputs, H, W) to (B, outputs, ceil(H / stride), ceil(W / stride))."""
-        y = self.layers(x_BCHW)
+        y: Tensor = self.layers(x_BCHW)
         return x_BCHW + y if self.shortcut else y
 
 
@@ -104,8 +104,8 @@ class Merge(nn.Module):
     def forward(self, coarse_BCHW: Tensor, fine_BCHW: Tensor) -> Tensor:
         """Two maps to one at the size of the fine one."""
         # the 1x1 comes before the upsampling where it is cheaper: both are linear, so the sum is the same
-        first = self.mix[0]
-        weight_coarse, weight_fine = first.weight.split([coarse_BCHW.shape[1], fine_BCHW.shape[1]], dim=1)
+        weight: Tensor = self.mix[0].weight  # type: ignore[assignment]  # a Sequential forgets what it holds
+        weight_coarse, weight_fine = weight.split([coarse_BCHW.shape[1], fine_BCHW.shape[1]], dim=1)
         up = F.interpolate(F.conv2d(coarse_BCHW, weight_coarse), scale_factor=2, mode="bilinear", align_corners=False)
         h, w = fine_BCHW.shape[-2:]
         x = up[..., :h, :w] + F.conv2d(fine_BCHW, weight_fine)
@@ -130,7 +130,7 @@ class MobileNetFPN(nn.Module):
             for i in reversed(range(len(LATERAL_CHANNELS) - 1))
         )
         self.head = nn.Conv2d(DECODER_CHANNELS[0], 4 * class_count, 3, padding=1)
-        nn.init.constant_(self.head.bias, -3.0)  # cracks are rare: start from a low probability
+        nn.init.constant_(self.head.bias, -3.0)  # type: ignore[arg-type]  # cracks are rare: start from a low probability
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """RGB in [0, 1] to one logit per class and pixel."""
@@ -155,7 +155,9 @@ def load_encoder_weights(encoder: Encoder, path: Path) -> None:
                     {part: torch.from_numpy(arrays[f"{i:02d}.{part}"]) for part in ("weight", "bias")}
                 )
     except (OSError, KeyError, ValueError, RuntimeError) as error:
-        raise ModelError(f"No MobileNetV2 encoder weights in {path}: {error}. Pass an npz of folded weights.") from error
+        raise ModelError(
+            f"No MobileNetV2 encoder weights in {path}: {error}. Pass an npz of folded weights."
+        ) from error
 
 
 def build(classes: Sequence[str] = ("crack",), *, encoder_weights: str | None = None) -> MobileNetFPN:

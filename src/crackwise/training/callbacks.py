@@ -15,23 +15,18 @@ from crackwise.imaging.files import write_atomically
 __all__ = ["MetricsTable", "SeedEachEpoch", "draw_curves"]
 
 
+COUNTS: dict[str, type[int] | type[float]] = {"epoch": int, "step": int}
+
+
 class SeedEachEpoch(Callback):
-    """Seeds every epoch by its number, so that a resumed run draws what an unbroken one would have drawn."""
+    """Seeds every epoch by its number, so that dropout in a resumed run is that of an unbroken one."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Seed the first epoch of this process: its sampler is drawn before ``on_train_epoch_start``."""
-        self.reseed(trainer.current_epoch)
-
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Seed the next epoch."""
-        self.reseed(trainer.current_epoch + 1)
-
-    def reseed(self, epoch: int) -> None:
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """One seed per epoch."""
-        seed_everything(self.seed * 100_003 + epoch, workers=True, verbose=False)
+        seed_everything(self.seed * 100_003 + trainer.current_epoch, verbose=False)
 
 
 class MetricsTable(Callback):
@@ -45,7 +40,7 @@ class MetricsTable(Callback):
         """Take up the rows of an interrupted run, up to the epoch it resumes from."""
         if self.path.is_file():
             with self.path.open(newline="", encoding="utf-8") as file:
-                rows = [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
+                rows = [{k: COUNTS.get(k, float)(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
             self.rows = [row for row in rows if row["epoch"] < trainer.current_epoch]
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

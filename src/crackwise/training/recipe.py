@@ -7,7 +7,16 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+)
 
 from crackwise.data.module import DataConfig
 from crackwise.errors import RecipeError
@@ -27,6 +36,8 @@ class ModelConfig(Part):
 
     name: str
     options: dict[str, Any] = Field(default_factory=dict)
+    weights: str | None = None
+    """Start from the weights of this finished run folder."""
 
 
 class OptimConfig(Part):
@@ -61,7 +72,7 @@ class TrainerConfig(Part):
     ema_decay: float | None = None
     """Validate and keep an exponential moving average of the weights."""
     score: Literal["iou", "f1", "f1@2"] = "f1"
-    """What chooses the best epoch and the threshold: mean over the validation sets, crack-free sets by 1 - false alarms."""
+    """Chooses the best epoch and the threshold: mean over the validation sets, crack-free ones by 1 - false alarms."""
     patience_epochs: PositiveInt | None = None
     """Stop when the score has not risen for so many epochs."""
     mlflow: str | None = None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import torch
 from lightning import Trainer, seed_everything
 from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAveraging, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import Logger
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import nn
 
@@ -27,11 +30,9 @@ from crackwise.training.task import SegmentationTask
 
 __all__ = ["load_run", "train"]
 
-log = logging.getLogger(__name__)
-
 
 def train(recipe: Recipe, out: Path) -> Path:
-    """Train, and leave ``recipe.yaml``, ``weights.safetensors``, ``card.json``, ``metrics.csv`` and ``curves.png`` in ``out``.
+    """Train, and leave recipe, weights, card, ``metrics.csv`` and ``curves.png`` in the folder ``out``.
 
     A folder that holds an interrupted run of the same recipe is taken up where it stopped.
 
@@ -44,8 +45,10 @@ def train(recipe: Recipe, out: Path) -> Path:
     if recipe.trainer.threads:
         torch.set_num_threads(recipe.trainer.threads)
     seed_everything(recipe.seed, workers=True, verbose=False)
-    data = CrackDataModule(recipe.data)
+    data = CrackDataModule(recipe.data, seed=recipe.seed)
     model = build_model(recipe.model.name, recipe.data.classes, **recipe.model.options)
+    if recipe.model.weights:
+        load_weights(model, Path(recipe.model.weights))
     model = model.to(memory_format=torch.channels_last)  # the fast layout of convolutions on CPUs and GPUs alike
     task = SegmentationTask(
         model,
@@ -56,11 +59,31 @@ def train(recipe: Recipe, out: Path) -> Path:
         score=recipe.trainer.score,
     )
     best = ModelCheckpoint(out / "checkpoints", "best", monitor="val_score", mode="max", enable_version_counter=False)
-    last = ModelCheckpoint(out / "checkpoints", "last", save_top_k=1, enable_version_counter=False, save_on_train_epoch_end=True)
-    trainer = make_trainer(recipe, out, [best, last])
+    last = ModelCheckpoint(
+        out / "checkpoints", "last", save_top_k=1, enable_version_counter=False, save_on_train_epoch_end=True
+    )
     resume = out / "checkpoints" / "last.ckpt"
-    trainer.fit(task, data, ckpt_path=resume if resume.is_file() else None, weights_only=False)
+    with quiet_lightning():
+        trainer = make_trainer(recipe, out, [best, last])
+        trainer.fit(task, data, ckpt_path=resume if resume.is_file() else None, weights_only=False)
     return save_run(out, recipe, task, data, out / "checkpoints" / "best.ckpt")
+
+
+@contextmanager
+def quiet_lightning() -> Iterator[None]:
+    """Keep Lightning's advertisements, and its advice on more workers and logging intervals, from the user."""
+    logger = logging.getLogger("lightning.pytorch")
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*LeafSpec.*", FutureWarning)
+            warnings.filterwarnings("ignore", ".*(many workers|logging interval|does not have many).*")
+            warnings.filterwarnings("ignore", ".*Checkpoint directory .* exists and is not empty.*")
+            warnings.filterwarnings("ignore", ".*Detected call of `lr_scheduler.step.*")
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def claim(out: Path, recipe: Recipe) -> None:
@@ -125,9 +148,25 @@ def load_run(folder: Path) -> tuple[nn.Module, ModelCard, Recipe]:
     recipe = load_recipe(folder / "recipe.yaml")
     options = {k: v for k, v in recipe.model.options.items() if k != "encoder_weights"}
     model = build_model(recipe.model.name, recipe.data.classes, **options)
+    load_weights(model, folder)
     try:
-        card = ModelCard.model_validate(json.loads((folder / "card.json").read_text(encoding="utf-8")))
-        model.load_state_dict(load_file(folder / "weights.safetensors"))
-    except (OSError, ValueError, RuntimeError) as error:
-        raise ModelError(f"{str(folder)!r} holds no usable run: {error}. Train it to its end first.") from error
+        card = ModelCard.model_validate_json((folder / "card.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"{str(folder)!r} holds no usable card.json: {error}. Train the recipe to its end first."
+        ) from error
     return model.eval(), card, recipe
+
+
+def load_weights(model: nn.Module, folder: Path) -> None:
+    """Copy the weights of a finished run folder into a network of the same shape.
+
+    Raises:
+        ModelError: there are none, the file is damaged, or they are of another network.
+    """
+    try:
+        model.load_state_dict(load_file(folder / "weights.safetensors"))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise ModelError(
+            f"{str(folder)!r} holds no usable weights: {error}. Train the recipe to its end first."
+        ) from error

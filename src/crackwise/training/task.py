@@ -25,8 +25,14 @@ class SegmentationTask(LightningModule):
     """Steps, scores and optimiser of one run; scores are computed per validation set at every threshold."""
 
     def __init__(
-        self, model: nn.Module, loss: Loss, optim: OptimConfig, *, auxiliary_weight: float = 0.5,
-        validation_names: tuple[str, ...] = (), score: str = "f1",
+        self,
+        model: nn.Module,
+        loss: Loss,
+        optim: OptimConfig,
+        *,
+        auxiliary_weight: float = 0.5,
+        validation_names: tuple[str, ...] = (),
+        score: str = "f1",
     ) -> None:
         super().__init__()
         self.model = model
@@ -64,8 +70,11 @@ class SegmentationTask(LightningModule):
         logits = self(batch.image).float()
         loss = self.loss(logits, batch.target)
         self.log(
-            f"val_loss/{self.validation_names[dataloader_idx]}", loss,
-            on_epoch=True, add_dataloader_idx=False, batch_size=len(batch.image),
+            f"val_loss/{self.validation_names[dataloader_idx]}",
+            loss,
+            on_epoch=True,
+            add_dataloader_idx=False,
+            batch_size=len(batch.image),
         )
         for probability, target in zip(logits.sigmoid().cpu().numpy(), batch.target.cpu().numpy(), strict=True):
             for plane, label in zip(probability, target, strict=True):
@@ -97,7 +106,9 @@ class SegmentationTask(LightningModule):
             {"params": [p for p in trainable if id(p) in encoder], "lr": self.optim.lr * self.optim.encoder_lr_factor},
         ]
         optimizer = OPTIMIZERS[self.optim.name]([g for g in groups if g["params"]], self.optim)
-        factor = functools.partial(rate_factor, config=self.optim, total_steps=int(self.trainer.estimated_stepping_batches))
+        factor = functools.partial(
+            rate_factor, config=self.optim, total_steps=int(self.trainer.estimated_stepping_batches)
+        )
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
@@ -112,4 +123,7 @@ def sgd(groups: list[dict[str, Any]], config: OptimConfig) -> torch.optim.Optimi
     return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay)
 
 
-OPTIMIZERS: dict[str, Callable[[list[dict[str, Any]], OptimConfig], torch.optim.Optimizer]] = {"adamw": adamw, "sgd": sgd}
+OPTIMIZERS: dict[str, Callable[[list[dict[str, Any]], OptimConfig], torch.optim.Optimizer]] = {
+    "adamw": adamw,
+    "sgd": sgd,
+}

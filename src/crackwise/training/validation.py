@@ -61,7 +61,7 @@ def largest_component_px(mask: NDArray[np.bool_]) -> int:
 
 
 def scores_by_threshold(counts: SetCounts) -> dict[str, NDArray[np.float64]]:
-    """Pooled ``iou``, ``f1`` and ``f1@2`` at every threshold; for a set without cracks, 1 - share of pictures with an alarm."""
+    """Pooled ``iou``, ``f1``, ``f1@2`` at every threshold; without cracks, 1 - share of pictures with an alarm."""
     predicted, true, both, predicted_near, true_near, alarms = counts.counts.T
     if not counts.cracked:
         quiet = 1 - alarms / max(1, counts.crack_free)

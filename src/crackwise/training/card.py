@@ -1,0 +1,66 @@
+"""What a finished run says of itself."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from importlib.metadata import version
+
+from torch import nn
+
+from crackwise.data.catalog import DATASETS
+from crackwise.data.folder import parse_reference
+from crackwise.data.module import CrackDataModule
+from crackwise.models import MODELS, count_parameters
+from crackwise.predictor import DataTerms, ModelCard
+from crackwise.training.recipe import Recipe
+
+__all__ = ["make_card"]
+
+
+def make_card(
+    recipe: Recipe,
+    data: CrackDataModule,
+    model: nn.Module,
+    *,
+    threshold: float,
+    validation: Mapping[str, Mapping[str, float]],
+) -> ModelCard:
+    """The card of a run: what it learnt from, under which terms, what it scored on validation, at which threshold."""
+    sets = [DataTerms(name=part.config.ref, terms=terms_of(part.config.ref), role="train") for part in data.parts]
+    sets += [DataTerms(name=reference, terms=terms_of(reference), role="val") for reference in recipe.data.val]
+    return ModelCard(
+        name=recipe.name,
+        version=version("crackwise"),
+        classes=recipe.data.classes,
+        threshold=round(threshold, 4),
+        threshold_source=f"highest mean {recipe.trainer.score} over {', '.join(recipe.data.val)}; one for all sets",
+        licence=recipe.licence,
+        summary=recipe.summary,
+        model=recipe.model.name,
+        options={k: v for k, v in recipe.model.options.items() if k != "encoder_weights"},
+        input_px=recipe.data.augment.crop_px,
+        parameters=count_parameters(model).deployed,
+        data=tuple(sets),
+        scores={ref: {"protocol": "validation, pooled pixels", **scores} for ref, scores in validation.items()},
+        limits=recipe.limits,
+        leakage=leakage_of(recipe, data),
+        recipe_sha256=hashlib.sha256(recipe.to_yaml().encode()).hexdigest(),
+        paper=MODELS[recipe.model.name].paper,
+    )
+
+
+def terms_of(reference: str) -> str:
+    """The licence of a catalogued set; of a folder nothing is known."""
+    row = DATASETS.get(parse_reference(reference).source)
+    return row.licence if row else "not stated"
+
+
+def leakage_of(recipe: Recipe, data: CrackDataModule) -> str | None:
+    """A sentence where training pictures share a photograph with validation or test and stayed in."""
+    if not data.leaks or recipe.data.leakage == "drop":
+        return None
+    return (
+        f"{len(data.leaks)} training pictures show a photograph that is also in validation or test (for example "
+        f"{data.leaks[0]}); allowed by the recipe, so scores there are too good."
+    )

@@ -1,0 +1,73 @@
+"""The packaged network: foreign weights land where they belong, sizes may be odd, tiles agree with the whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from crackwise.errors import ModelError
+from crackwise.models.mobilenet import Encoder, SameConv, build, load_encoder_weights
+
+
+def test_stride_two_pads_like_tensorflow_same_at_even_sizes() -> None:
+    torch.manual_seed(0)
+    convolution = SameConv(3, 4, 3, stride=2)
+    x = torch.rand(1, 3, 8, 8)
+    expected = F.conv2d(F.pad(x, (0, 1, 0, 1)), convolution.weight, convolution.bias, 2)
+    torch.testing.assert_close(convolution(x), expected)
+
+
+@pytest.mark.parametrize("size", [(64, 64), (65, 97), (1, 1), (333, 517)])
+def test_logits_have_the_size_of_the_picture(size: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    with torch.no_grad():
+        assert build().eval()(torch.rand(1, 3, *size)).shape == (1, 1, *size)
+
+
+def test_encoder_weights_are_read_in_network_order(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    source = Encoder()
+    arrays: dict[str, np.ndarray] = {}
+    for i, convolution in enumerate(m for m in source.modules() if isinstance(m, SameConv)):
+        arrays[f"{i:02d}.weight"] = convolution.weight.detach().numpy()
+        arrays[f"{i:02d}.bias"] = convolution.bias.detach().numpy()
+    np.savez(tmp_path / "weights.npz", **arrays)
+    net = build(encoder_weights=str(tmp_path / "weights.npz"))
+    x = torch.rand(1, 3, 64, 64)
+    for ours, theirs in zip(net.encoder(x), source(x), strict=True):
+        torch.testing.assert_close(ours, theirs)
+    del arrays["07.bias"]
+    np.savez(tmp_path / "short.npz", **arrays)
+    with pytest.raises(ModelError, match="07"):
+        load_encoder_weights(Encoder(), tmp_path / "short.npz")
+
+
+def test_no_encoder_weights_is_one_sentence() -> None:
+    with pytest.raises(ModelError, match="No MobileNetV2 encoder weights"):
+        build(encoder_weights="nowhere.npz")
+
+
+def test_a_tile_agrees_with_the_whole_away_from_its_border() -> None:
+    torch.manual_seed(0)
+    net = build().eval()
+    x = torch.rand(1, 3, 64, 1408)
+    with torch.no_grad():
+        whole, tile = net(x), net(x[..., 64:1344])
+    middle = slice(608, 672)  # more than the receptive field away from both cuts
+    assert (whole[..., 64:1344][..., middle] - tile[..., middle]).abs().max() < 1e-4
+
+
+def test_imagenet_weights_are_the_published_ones(shared_data: Path) -> None:
+    path = shared_data.parent / "weights" / "imagenet_mobilenet_v2" / "mobilenet_v2_1.0_224.npz"
+    net = build(encoder_weights=str(path)).eval()
+    from crackwise.imaging.image import read_image
+
+    photo = read_image(shared_data / "examples" / "wall_stains.jpg")
+    with torch.no_grad():
+        maps = net.encoder(torch.from_numpy(photo.transpose(2, 0, 1).copy()).float()[None] / 128 - 1)
+    assert all(torch.isfinite(m).all() for m in maps)
+    assert maps[-1].std() > 0.1  # a wrong order of weights leaves the deep maps dead

@@ -1,0 +1,80 @@
+"""A recipe refuses what it does not know, and says where it stands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from crackwise.errors import RecipeError
+from crackwise.training.recipe import Recipe, load_recipe
+
+PAGE = """
+model: {name: hrsegnet, options: {base: 16}}
+data: {train: [walls:train], val: [walls:val]}
+"""
+RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Path:
+    path = tmp_path / "first.yaml"
+    path.write_text(PAGE)
+    return path
+
+
+def test_a_recipe_is_named_after_its_file(page: Path) -> None:
+    assert load_recipe(page).name == "first"
+
+
+def test_set_changes_one_value_by_its_path(page: Path) -> None:
+    recipe = load_recipe(
+        page, ["optim.lr=0.5", "model.options.base=32", "data.train.0=other", "data.augment.scale=[1, 2]"]
+    )
+    assert recipe.optim.lr == 0.5
+    assert recipe.model.options == {"base": 32}
+    assert recipe.data.train == ("other",)
+    assert recipe.data.augment.scale == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("override", "named"),
+    [
+        ("optim.rnak=4", "optim.rnak"),
+        ("optim.lr=-1", "optim.lr"),
+        ("optim.lr=nan", "optim.lr"),
+        ("nothing", "path=value"),
+        ("data.train.7=x", "no element '7'"),
+        ("data.leakage=maybe", "data.leakage"),
+        ("optim.lr=[1", "not YAML"),
+        ("optim.lr.deep=1", "optim.lr"),
+    ],
+)
+def test_a_wrong_value_is_named_by_its_path(page: Path, override: str, named: str) -> None:
+    with pytest.raises(RecipeError, match=named.replace("[", r"\[")):
+        load_recipe(page, ["optim.lr=0.1", override])
+
+
+def test_yaml_that_calls_code_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text("name: !!python/object/apply:os.system [ls]\n")
+    with pytest.raises(RecipeError, match="not YAML"):
+        load_recipe(path)
+
+
+def test_a_missing_recipe_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="Cannot read"):
+        load_recipe(tmp_path / "none.yaml")
+
+
+def test_the_resolved_recipe_reads_back_equal(page: Path) -> None:
+    recipe = load_recipe(page)
+    path = page.with_name("second.yaml")
+    path.write_text(recipe.to_yaml())
+    assert load_recipe(path) == recipe
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda p: p.stem)
+def test_every_recipe_in_the_repository_is_valid(path: Path) -> None:
+    assert isinstance(load_recipe(path), Recipe)
+    assert path.read_text().startswith("# ")

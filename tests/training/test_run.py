@@ -1,0 +1,138 @@
+"""A recipe becomes a run folder; a killed run goes on as if nothing had happened."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from crackwise.errors import DataError, ModelError, RecipeError
+from crackwise.training.recipe import Recipe
+from crackwise.training.run import load_run, train
+
+
+def recipe_for(folder: Path, **changes: object) -> Recipe:
+    """Four steps an epoch on the drawn set with the smallest HrSegNet."""
+    values: dict[str, object] = {
+        "name": "drawn",
+        "seed": 3,
+        "model": {"name": "hrsegnet", "options": {"base": 16}},
+        "data": {
+            "train": [f"{folder}:train"],
+            "val": [f"{folder}:val"],
+            "batch_size": 2,
+            "steps_per_epoch": 4,
+            "augment": {"crop_px": 64},
+        },
+        "optim": {"lr": 3e-3, "epochs": 3},
+        "trainer": {"accelerator": "cpu", "threads": 1, "score": "f1@2"},
+    }
+    return Recipe.parse(values | changes, "test")
+
+
+def rows(run: Path) -> list[dict[str, str]]:
+    with (run / "metrics.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_run_folder_holds_recipe_weights_card_metrics_and_curves(drawn_set: Path, tmp_path: Path) -> None:
+    run = train(recipe_for(drawn_set), tmp_path / "run")
+    assert {"recipe.yaml", "weights.safetensors", "card.json", "metrics.csv", "curves.png"} <= {
+        p.name for p in run.iterdir()
+    }
+    table = rows(run)
+    assert [row["epoch"] for row in table] == ["0", "1", "2"]
+    for column in ("lr", "train_loss", "val_score", f"val_loss/{drawn_set}:val", f"val_iou/{drawn_set}:val"):
+        assert all(row[column] for row in table), column
+    model, card, recipe = load_run(run)
+    assert not model.training
+    assert 0 < card.threshold < 1
+    assert card.name == "drawn"
+    assert recipe == recipe_for(drawn_set)
+    assert model(torch.rand(1, 3, 70, 90)).shape == (1, 1, 70, 90)
+
+
+class Killed(BaseException):
+    """Stands for kill -9: nothing catches it."""
+
+
+def test_a_killed_run_resumes_to_the_same_weights_as_an_unbroken_one(
+    drawn_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = recipe_for(drawn_set, trainer={"accelerator": "cpu", "threads": 1, "ema_decay": 0.9})
+    unbroken = train(recipe, tmp_path / "unbroken")
+    steps = 0
+
+    def dies(*_: object, **__: object) -> None:
+        nonlocal steps
+        steps += 1
+        if steps == 6:  # in the middle of the second epoch
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr("crackwise.training.task.SegmentationTask.on_train_batch_end", dies)
+        with pytest.raises(Killed):
+            train(recipe, tmp_path / "killed")
+    resumed = train(recipe, tmp_path / "killed")
+    first, second = (load_file(run / "weights.safetensors") for run in (unbroken, resumed))
+    for name, tensor in first.items():
+        torch.testing.assert_close(second[name], tensor, msg=name)
+    assert [(r["epoch"], r["train_loss"]) for r in rows(resumed)] == [
+        (r["epoch"], r["train_loss"]) for r in rows(unbroken)
+    ]
+
+
+def test_one_seed_gives_one_run(drawn_set: Path, tmp_path: Path) -> None:
+    recipe = recipe_for(drawn_set, optim={"epochs": 1})
+    weights = [load_file(train(recipe, tmp_path / name) / "weights.safetensors") for name in ("a", "b")]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_a_folder_of_another_recipe_is_not_overwritten(drawn_set: Path, tmp_path: Path) -> None:
+    train(recipe_for(drawn_set, optim={"epochs": 1}), tmp_path / "run")
+    with pytest.raises(RecipeError, match="another recipe"):
+        train(recipe_for(drawn_set, optim={"epochs": 2}), tmp_path / "run")
+
+
+def test_a_split_that_leaks_is_refused_dropped_or_told_in_the_card(drawn_set: Path, tmp_path: Path) -> None:
+    data = {
+        "train": [f"{drawn_set}:train", f"{drawn_set}:val"],
+        "val": [f"{drawn_set}:val"],
+        "augment": {"crop_px": 32},
+    }
+    with pytest.raises(DataError, match="allow_leakage"):
+        train(recipe_for(drawn_set, data=data), tmp_path / "refused")
+    _, card, _ = load_run(
+        train(recipe_for(drawn_set, data=data | {"leakage": "drop"}, optim={"epochs": 1}), tmp_path / "drop")
+    )
+    assert card.leakage is None
+    allowed = recipe_for(drawn_set, data=data | {"allow_leakage": True}, optim={"epochs": 1})
+    _, card, _ = load_run(train(allowed, tmp_path / "allow"))
+    assert card.leakage is not None
+    assert "4 training pictures" in card.leakage
+
+
+def test_training_starts_from_the_weights_of_another_run(drawn_set: Path, tmp_path: Path) -> None:
+    first = train(recipe_for(drawn_set, optim={"epochs": 1}), tmp_path / "first")
+    model = {"name": "hrsegnet", "options": {"base": 16}, "weights": str(first)}
+    second = train(
+        recipe_for(drawn_set, model=model, optim={"epochs": 1, "lr": 1e-12, "weight_decay": 0}), tmp_path / "second"
+    )
+    weights = [load_file(run / "weights.safetensors") for run in (first, second)]
+    for name in weights[0]:
+        if "running" not in name and "num_batches" not in name:
+            torch.testing.assert_close(weights[0][name], weights[1][name])
+
+
+def test_an_unfinished_or_damaged_run_is_one_sentence(drawn_set: Path, tmp_path: Path) -> None:
+    run = train(recipe_for(drawn_set, optim={"epochs": 1}), tmp_path / "run")
+    content = (run / "weights.safetensors").read_bytes()
+    (run / "weights.safetensors").write_bytes(content[:500])
+    with pytest.raises(ModelError, match="no usable weights"):
+        load_run(run)
+    (run / "weights.safetensors").unlink()
+    with pytest.raises(ModelError, match="no usable weights"):
+        load_run(run)
