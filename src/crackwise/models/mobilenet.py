@@ -105,7 +105,8 @@ class Merge(nn.Module):
         """Two maps to one at the size of the fine one."""
         # the 1x1 comes before the upsampling where it is cheaper: both are linear, so the sum is the same
         weight: Tensor = self.mix[0].weight  # type: ignore[assignment]  # a Sequential forgets what it holds
-        weight_coarse, weight_fine = weight.split([coarse_BCHW.shape[1], fine_BCHW.shape[1]], dim=1)
+        channels = coarse_BCHW.shape[1]
+        weight_coarse, weight_fine = weight[:, :channels], weight[:, channels:]
         up = F.interpolate(F.conv2d(coarse_BCHW, weight_coarse), scale_factor=2, mode="bilinear", align_corners=False)
         h, w = fine_BCHW.shape[-2:]
         x = up[..., :h, :w] + F.conv2d(fine_BCHW, weight_fine)
