@@ -91,6 +91,20 @@ def test_an_alarm_on_every_photograph_is_no_proof_that_there_always_is_one():
     assert binom.pmf(9, 9, share.low) == pytest.approx(0.025)
 
 
+def test_perfect_scores_of_few_photographs_leave_room_for_worse():
+    tallies = [EMPTY._replace(true_positives=9.0, cracked=1.0, cracked_iou=1.0, cracked_f1=1.0)] * 4
+    estimates = estimate_scores(tallies, list("abcd"))
+    for name in ("pooled_crack_iou", "pooled_f1", "per_image_crack_iou", "cracked_f1"):
+        assert estimates[name][:3] == (1, pytest.approx(0.025 ** (1 / 4)), 1)
+
+
+def test_a_score_without_an_upper_end_gets_no_interval_from_photographs_that_are_all_at_the_lower_one():
+    tallies = [EMPTY._replace(false_negatives=9.0, cracked=1.0)] * 4
+    ratio = estimate_scores(tallies, list("abcd"))["area_ratio"]
+    assert ratio.value == 0
+    assert np.isnan([ratio.low, ratio.high]).all()
+
+
 def test_scores_rest_on_the_pictures_they_look_at():
     tallies, groups = crops(np.random.default_rng(8), 5, 2)
     both = estimate_scores(tallies + alarms(1, 3), [*groups, "wall", "wall", "other wall"])

@@ -128,6 +128,14 @@ def test_a_picture_leaks_when_its_own_sets_training_part_shows_it_under_another_
     assert leaks == Leaks(frozenset({"walls/test/b"}), (f"{walls}:train",), ())
 
 
+def test_a_training_part_is_not_compared_with_itself_unless_the_card_names_it(walls):
+    draw(walls, "train", "t", seed=9)
+    train = f"{walls}:train"
+    assert find_leaks(open_items(train), train, DarkIsCrack().card) == Leaks()
+    card = ModelCard(name="dark", version="1", data=(DataTerms(name=train, terms="mine"),))
+    assert find_leaks(open_items(train), train, card).names == {"walls/train/t"}
+
+
 def test_a_picture_leaks_when_the_card_names_a_set_that_shows_its_photograph(walls, tmp_path):
     other = tmp_path / "other"
     draw(other, "train", "z", stain=True, crack=False, seed=5)
@@ -199,3 +207,26 @@ def test_an_output_folder_that_cannot_be_written_is_refused(items, tmp_path):
 def test_scoring_a_model_file_needs_no_torch():
     program = "import sys, crackwise.evaluation.sets, crackwise.evaluation.leaks; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+@pytest.mark.real
+def test_the_official_deepcrack_test_part_leaks_three_photographs_and_one_copy(shared_data):
+    items = open_items("deepcrack:test", shared_data)
+    leaks = find_leaks(items, "deepcrack:test", DarkIsCrack().card, shared_data)
+    assert "deepcrack/test/11216" in leaks.names
+    assert len({item.group for item in items if item.name in leaks.names}) == 4
+    assert len(leaks.names) == 20
+
+
+@pytest.mark.real
+def test_held_out_walls_do_not_leak(shared_data):
+    trained = tuple(
+        DataTerms(name=f"{name}:train", terms="")
+        for name in ("conglomerate_walls", "rissbilder", "volker", "noncrack_walls")
+    )
+    card = ModelCard(name="walls", version="1", data=trained)
+    for terms in trained:
+        reference = terms.name.replace("train", "test")
+        leaks = find_leaks(open_items(reference, shared_data), reference, card, shared_data)
+        assert leaks.names == set(), reference
+        assert set(leaks.checked) == {terms.name for terms in trained}

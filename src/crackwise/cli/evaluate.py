@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -18,13 +20,17 @@ __all__ = ["register"]
 
 SHOWN = {
     "pooled_crack_iou": "crack IoU",
-    "pooled_f1": "F1",
     "f1@2": "F1@2",
     "f1@5": "F1@5",
-    "per_image_crack_iou": "IoU per image",
     "area_ratio": "area",
-    "false_alarm_share_50px": "alarms >= 50 px",
+    "false_alarm_share_50px": "alarms",
 }
+CAPTION = (
+    "Pooled crack IoU, F1 within 2 and 5 px, predicted / labelled area; alarms: share of the crack-free pictures "
+    "with a component of 50 px or more. Below each number its 95 % interval by photograph."
+)
+FILE_COLUMNS = 120
+"""Width of the table where there is no terminal to ask."""
 
 
 def register(app: typer.Typer) -> None:
@@ -62,7 +68,8 @@ def evaluate(
     with progress_bar() as progress:
         tracked = {name: progress.track(items, len(items), description=name) for name, items in sets.items()}
         evaluations = evaluate_sets(predictor, tracked, out, leaks=leaks, threshold=threshold, seed=seed)
-    Console().print(summary(evaluations))
+    console = Console()
+    console.print(summary(evaluations), width=None if console.is_terminal else FILE_COLUMNS)
     typer.echo(f"The scores lie in {out / 'scores.json'}, the report in {out / 'report.html'}.")
 
 
@@ -75,21 +82,21 @@ def progress_bar() -> Progress:
 
 def summary(evaluations: dict[str, Evaluation]) -> Table:
     """The main scores, a row per set and subset."""
-    table = Table(caption="95 % intervals by photograph in brackets; alarms: share of crack-free pictures")
+    table = Table(box=SIMPLE_HEAD, caption=CAPTION, caption_justify="left")
     table.add_column("set", overflow="fold")
-    table.add_column("n", justify="right")
+    table.add_column("pictures", justify="right")
     for title in SHOWN.values():
-        table.add_column(title, justify="right")
+        table.add_column(title, justify="right", no_wrap=True)
     for reference, evaluation in evaluations.items():
         for subset, scores in evaluation.scores.items():
-            name = reference if subset == "all" else "  without leaking"
+            name = reference if subset == "all" else "  without the leaking ones"
             table.add_row(name, str(scores["per_image_f1"].pictures), *(cell(scores[score]) for score in SHOWN))
     return table
 
 
 def cell(estimate: Estimate) -> str:
     """A number over its interval."""
-    if estimate.value != estimate.value:
+    if math.isnan(estimate.value):
         return "-"
-    ends = "" if estimate.low != estimate.low else f"\n({estimate.low:.3f}, {estimate.high:.3f})"
+    ends = "" if math.isnan(estimate.low) else f"\n{estimate.low:.3f}-{estimate.high:.3f}"
     return f"{estimate.value:.3f}{ends}"

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import norm, t
 
-from crackwise.evaluation.metrics import PER_CRACK_FREE_IMAGE, SCORES, Protocol
+from crackwise.evaluation.metrics import SCORES, Protocol
 from crackwise.evaluation.tally import FloatArray, Tally
 
 __all__ = ["CONFIDENCE", "RESAMPLES", "Estimate", "estimate_scores"]
@@ -48,7 +48,7 @@ def estimate_scores(tallies: Sequence[Tally], groups: Sequence[str], *, seed: in
         value = float(score.formula(total))
         pictures = pictures_of(Tally(*sums.T), score.protocol)
         n = int((pictures > 0).sum())
-        low, high = interval(value, score.formula(resampled), n, share=score.protocol == PER_CRACK_FREE_IMAGE)
+        low, high = interval(value, score.formula(resampled), n, is_share=score.is_share)
         estimates[name] = Estimate(value, low, high, int(pictures.sum()), n)
     return estimates
 
@@ -67,14 +67,20 @@ def pictures_of(t: Tally, protocol: Protocol) -> FloatArray:
     return {"all": t.cracked + t.crack_free, "cracked": t.cracked, "crack-free": t.crack_free}[protocol.over]
 
 
-def interval(value: float, resampled: FloatArray, photographs: int, *, share: bool) -> tuple[float, float]:
-    """The expanded percentile interval; for a share of 0 or 1, where resampling is blind, the exact binomial one."""
+def interval(value: float, resampled: FloatArray, photographs: int, *, is_share: bool) -> tuple[float, float]:
+    """The expanded percentile interval; nan where there is nothing to tell it from.
+
+    If all photographs are at one end of its range, resampling sees no spread. Photographs whose scores have the mean p
+    are all at 0 with a chance of at most (1 - p)^n, which bounds a share; it bounds nothing else.
+    """
     if photographs < 2 or np.isnan(value):
         return np.nan, np.nan
     tail = (1 - CONFIDENCE) / 2
-    if share and value in (0.0, 1.0):
+    if is_share and value in (0.0, 1.0):
         reach = 1 - tail ** (1 / photographs)
         return (0.0, reach) if value == 0 else (1 - reach, 1.0)
+    if np.nanmin(resampled) == np.nanmax(resampled):
+        return np.nan, np.nan
     stretch = np.sqrt(photographs / (photographs - 1)) * t.ppf(1 - tail, photographs - 1)
     low, high = np.nanquantile(resampled, [norm.cdf(-stretch), norm.cdf(stretch)])
     return float(low), float(high)

@@ -15,7 +15,7 @@ from crackwise.evaluation.bootstrap import Estimate, estimate_scores
 from crackwise.evaluation.leaks import Leaks
 from crackwise.evaluation.tally import Tally, tally
 from crackwise.imaging.image import read_image
-from crackwise.imaging.tiles import blend_tiles
+from crackwise.imaging.tiles import predict_tiled
 
 if TYPE_CHECKING:  # the module imports torch, and a model file needs none
     from crackwise.data.folder import Item
@@ -91,11 +91,11 @@ def evaluate(
 
 def view(predictor: Predictor, item: Item, threshold: float) -> Viewed:
     """One picture, its label and the mask that the predictor makes of it at the threshold."""
-    card, name = predictor.card, evaluated_class(predictor.card)
+    name = evaluated_class(predictor.card)
     pixels = read_image(item.image)
     target = read_mask(item.mask, pixels.shape[:2], (name,))[0]
-    probabilities = blend_tiles(predictor, pixels, tile_px=card.tile_px, overlap_px=card.overlap_px)
-    return Viewed(pixels, target, probabilities[card.classes.index(name)] >= threshold)
+    probability = predict_tiled(predictor, pixels)[predictor.card.classes.index(name)]
+    return Viewed(pixels, target, probability >= threshold)
 
 
 def evaluated_class(card: ModelCard) -> str:

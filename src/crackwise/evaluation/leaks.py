@@ -41,9 +41,8 @@ def find_leaks(items: Sequence[Item], reference: str, card: ModelCard, root: Pat
 
 
 def own_training_part(reference: str) -> tuple[str, ...]:
-    """``"deepcrack:test"`` to ``"deepcrack:train"``; nothing for a set without parts."""
+    """``"deepcrack:test"`` to ``"deepcrack:train"``; nothing for a set without parts, or that part itself."""
     source, colon, part = reference.rpartition(":")
-    if not colon:
-        return ()
     split_list, slash, _ = part.rpartition("/")
-    return (f"{source}:{split_list}{slash}train",)
+    trained = f"{source}:{split_list}{slash}train"
+    return (trained,) if colon and trained != reference else ()

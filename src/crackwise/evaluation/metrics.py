@@ -40,6 +40,8 @@ class Score:
     protocol: Protocol
     title: str
     definition: str
+    is_share: bool = True
+    """Lies between 0 and 1."""
 
 
 def ratio(part: FloatArray, whole: FloatArray) -> FloatArray:
@@ -162,6 +164,7 @@ SCORES: dict[str, Score] = {
         POOLED,
         "area ratio",
         "predicted crack area / labelled crack area; 1 is right",
+        is_share=False,
     ),
     "per_image_crack_iou": Score(
         lambda t: per_image(t, t.cracked_iou), PER_IMAGE, "crack IoU", f"mean of each picture's IoU; {EMPTY_RULE}"
@@ -222,6 +225,7 @@ SCORES: dict[str, Score] = {
         POOLED_CRACK_FREE,
         "false alarm area, px per megapixel",
         "predicted pixels on the crack-free pictures per million pixels of these pictures",
+        is_share=False,
     ),
 }
 """Every score. Without a crack those of cracks are undefined (nan); so is pooled precision without a prediction."""

@@ -27,7 +27,10 @@ TRUTH_RGB = (0, 158, 115)
 PREDICTED_RGB = (213, 94, 0)
 UNKNOWN_RGB = (128, 128, 128)
 MAIN_SCORES = ("pooled_crack_iou", "f1@2", "f1@5", "pooled_precision", "pooled_recall", "area_ratio")
-OTHER_SCORES = ("per_image_crack_iou", "cracked_crack_iou", "false_alarm_share_50px")
+OTHER_SCORES = (
+    *("per_image_crack_iou", "per_image_f1", "cracked_crack_iou"),
+    *("false_alarm_share", "false_alarm_share_50px", "false_alarm_px_per_megapixel"),
+)
 
 
 class Example(NamedTuple):
