@@ -1,0 +1,68 @@
+"""From a finished run of ``packaged.yaml`` to the model file inside the package.
+
+    crackwise train recipes/packaged.yaml --out runs/packaged
+    python recipes/package_model.py runs/packaged
+
+Scores the run on the public tests with the threshold chosen on validation, writes the scores and the terms of the
+test sets into its card, and exports run and card to ``src/crackwise/packaged/crackwise-small.onnx``.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from crackwise.backends import load_predictor
+from crackwise.backends.export import export
+from crackwise.data.folder import open_items
+from crackwise.evaluation.leaks import find_leaks
+from crackwise.evaluation.sets import evaluate_sets
+from crackwise.predictor import DataTerms, ModelCard
+from crackwise.training.card import terms_of
+
+HERE = Path(__file__).parent
+DATA = HERE.parent / ".." / "shared" / "data"
+TESTS = (
+    "deepcrack:test",
+    "crack500:test",
+    "cfd",
+    "conglomerate_walls:test",
+    "rissbilder:test",
+    "volker:test",
+    "noncrack_walls:test",
+    "cracktree200",
+)
+IN_CARD = ("pooled_crack_iou", "pooled_f1", "f1@2", "f1@5", "area_ratio", "false_alarm_share_50px")
+
+
+def main(run: Path) -> None:
+    """Score, write the card, export."""
+    predictor = load_predictor(run)
+    sets = {name: open_items(name, DATA) for name in TESTS}
+    leaks = {name: find_leaks(items, name, predictor.card, DATA) for name, items in sets.items()}
+    out = HERE.parent / "docs" / "models" / "packaged"
+    evaluations = evaluate_sets(predictor, sets, out, leaks=leaks)
+    scores = {
+        f"{name}{'' if subset == 'all' else ' without leaking pictures'}": {
+            "pictures": estimates["per_image_f1"].pictures,
+            **{s: round(estimates[s].value, 4) for s in IN_CARD if estimates[s].value == estimates[s].value},
+        }
+        for name, evaluation in evaluations.items()
+        for subset, estimates in evaluation.scores.items()
+    }
+    path = run / "card.json"
+    card = ModelCard.model_validate_json(path.read_text())
+    trained = tuple(terms for terms in card.data if terms.role != "test")
+    tested = tuple(DataTerms(name=name, terms=terms_of(name), role="test") for name in TESTS)
+    validated = {name: row for name, row in card.scores.items() if name not in scores}
+    path.write_text(
+        card.model_copy(update={"data": trained + tested, "scores": validated | scores}).model_dump_json(indent=2)
+    )
+    exported = export(run, "onnx", HERE.parent / "src" / "crackwise" / "packaged" / "crackwise-small.onnx")
+    print(json.dumps(scores, indent=2))  # noqa: T201
+    print(exported)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
