@@ -53,6 +53,7 @@ def test_a_model_is_scored_on_a_drawn_set(model: Path, drawn_set: Path, tmp_path
     result = invoke(model, "--data", f"{drawn_set}:val", "--out", out)
     assert result.exit_code == 0
     assert "crack IoU" in result.stdout
+    assert f"{drawn_set}:val"[:16] in result.stdout
     assert str(out / "report.html") in result.stdout
     assert sorted(path.name for path in out.iterdir()) == ["report.html", "scores.csv", "scores.json"]
     record = json.loads((out / "scores.json").read_text())

@@ -221,3 +221,16 @@ def test_every_score_says_how_it_is_averaged_over_which_pictures_with_what_toler
         assert score.definition
     for one, other in itertools.combinations(SCORES.values(), 2):
         assert (one.title, one.protocol) != (other.title, other.protocol)
+
+
+def test_pooled_scores_are_those_that_training_chooses_its_threshold_by():
+    validation = pytest.importorskip("crackwise.training.validation")
+    counts, rng, pairs = validation.SetCounts(), np.random.default_rng(0), []
+    for predicted, labels in pictures(4):
+        probability = (predicted * rng.uniform(0.4, 1, labels.shape)).astype(np.float32)
+        counts.add(probability, labels)
+        pairs.append((probability >= 0.6, labels))
+    scores = scores_of(added(pairs))
+    chosen_by = validation.validation_scores(counts, at=0.6)
+    for ours, theirs in (("pooled_crack_iou", "iou"), ("pooled_f1", "f1"), ("f1@2", "f1@2")):
+        assert scores[ours] == pytest.approx(chosen_by[theirs])

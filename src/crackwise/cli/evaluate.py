@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -26,8 +25,8 @@ SHOWN = {
     "false_alarm_share_50px": "alarms",
 }
 CAPTION = (
-    "Pooled crack IoU, F1 within 2 and 5 px, predicted / labelled area; alarms: share of the crack-free pictures "
-    "with a component of 50 px or more. Below each number its 95 % interval by photograph."
+    "n pictures; pooled crack IoU, F1 within 2 and 5 px, predicted / labelled area; alarms: share of the crack-free "
+    "pictures with a component of 50 px or more. Below each number its 95 % interval by photograph."
 )
 FILE_COLUMNS = 120
 """Width of the table where there is no terminal to ask."""
@@ -39,13 +38,13 @@ def register(app: typer.Typer) -> None:
 
 
 def evaluate(
-    model: Annotated[str, typer.Argument(help="A run folder, an .onnx file or the name of the packaged model.")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A run folder, an .onnx file, or `packaged`.")],
     data: Annotated[
         list[str],
         typer.Option("--data", metavar="SET[:SPLIT]", help="A name of the catalogue or a folder; repeatable."),
     ],
     out: Annotated[Path, typer.Option("--out", help="Where scores.json, scores.csv and report.html go.")],
-    more: Annotated[list[str] | None, typer.Argument(metavar="[SET[:SPLIT]]...", help="Further sets.")] = None,
+    more: Annotated[list[str] | None, typer.Argument(metavar="SET[:SPLIT]", help="Further sets.")] = None,
     root: Annotated[
         Path | None, typer.Option("--root", help="The folder that holds the sets of the catalogue.")
     ] = None,
@@ -68,8 +67,7 @@ def evaluate(
     with progress_bar() as progress:
         tracked = {name: progress.track(items, len(items), description=name) for name, items in sets.items()}
         evaluations = evaluate_sets(predictor, tracked, out, leaks=leaks, threshold=threshold, seed=seed)
-    console = Console()
-    console.print(summary(evaluations), width=None if console.is_terminal else FILE_COLUMNS)
+    Console(width=None if Console().is_terminal else FILE_COLUMNS).print(summary(evaluations))
     typer.echo(f"The scores lie in {out / 'scores.json'}, the report in {out / 'report.html'}.")
 
 
@@ -82,9 +80,9 @@ def progress_bar() -> Progress:
 
 def summary(evaluations: dict[str, Evaluation]) -> Table:
     """The main scores, a row per set and subset."""
-    table = Table(box=SIMPLE_HEAD, caption=CAPTION, caption_justify="left")
-    table.add_column("set", overflow="fold")
-    table.add_column("pictures", justify="right")
+    table = Table(box=None, padding=(0, 2, 0, 0), caption=CAPTION, caption_justify="left")
+    table.add_column("set", overflow="fold", min_width=16)
+    table.add_column("n", justify="right", no_wrap=True)
     for title in SHOWN.values():
         table.add_column(title, justify="right", no_wrap=True)
     for reference, evaluation in evaluations.items():
@@ -98,5 +96,10 @@ def cell(estimate: Estimate) -> str:
     """A number over its interval."""
     if math.isnan(estimate.value):
         return "-"
-    ends = "" if math.isnan(estimate.low) else f"\n{estimate.low:.3f}-{estimate.high:.3f}"
-    return f"{estimate.value:.3f}{ends}"
+    ends = "" if math.isnan(estimate.low) else f"\n{short(estimate.low)}-{short(estimate.high)}"
+    return f"{short(estimate.value)}{ends}"
+
+
+def short(value: float) -> str:
+    """``".713"``, ``"1.000"``: seven columns have to fit into 80 characters."""
+    return f"{value:.3f}".removeprefix("0") if value < 10 else f"{value:.1f}"
