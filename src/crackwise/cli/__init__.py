@@ -1,1 +1,51 @@
-"""TODO."""
+"""The command line; every command reads its arguments, calls one function and prints."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from crackwise import __version__
+from crackwise.cli import data, evaluate, field, lab
+from crackwise.errors import CrackwiseError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def show_version(wanted: bool) -> None:
+    """Print the version and stop."""
+    if wanted:
+        typer.echo(f"crackwise {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def crackwise(
+    version: Annotated[
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Photographs of concrete, asphalt, masonry and plaster in; measured cracks out."""
+
+
+for family in (field, lab, evaluate, data):
+    family.register(app)
+
+
+def main() -> None:
+    """Run a command: exit status 0 done, 1 it could not be done, 2 wrongly asked for, 130 interrupted."""
+    try:
+        app()
+    except CrackwiseError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(1)

@@ -76,7 +76,7 @@ def predict_tiled(predictor: TiledPredictor, pixels: NDArray[np.uint8]) -> NDArr
                 maps = np.zeros((len(tile), height, width), np.float32)
             maps[:, top:bottom, left:right] += tile * (fade_rows[:, None] * fade_columns)
     assert maps is not None
-    return maps
+    return np.clip(maps, 0, 1, out=maps)  # two weights may sum to a hair more than one
 
 
 def fades(spans: tuple[Span, ...]) -> list[NDArray[np.float32]]:

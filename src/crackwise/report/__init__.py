@@ -1,1 +1,1 @@
-"""TODO."""
+"""Results as a table and as a page."""

@@ -1,0 +1,164 @@
+"""Commands of the field: inspect, measure."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from crackwise.errors import ScaleUnknownError
+
+if TYPE_CHECKING:
+    from crackwise.report.table import Entry
+
+__all__ = ["register"]
+
+Say = Callable[[str], None]
+Scale = Annotated[
+    str | None, typer.Option("--scale", metavar="LENGTH", help="What one pixel covers: 0.2mm, 200um, 0.02cm.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file to the application."""
+    app.command()(inspect)
+    app.command()(measure)
+
+
+def inspect(
+    photos: Annotated[list[Path], typer.Argument(metavar="PHOTO|FOLDER...", help="Photographs, or folders of them.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the results go.")],
+    model: Annotated[
+        str, typer.Option("--model", metavar="MODEL", help="An .onnx file, a run folder, or the packaged model.")
+    ] = "packaged",
+    scale: Scale = None,
+    threshold: Annotated[
+        float | None, typer.Option("--threshold", help="Crack from this probability on; default: the model's own.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the results as one JSON list.")] = False,
+    maps: Annotated[
+        bool, typer.Option("--maps", help="Write probability maps too, to see and as 16-bit TIFF.")
+    ] = False,
+    max_megapixels: Annotated[float, typer.Option("--max-megapixels", help="Refuse larger photographs.")] = 250.0,
+) -> None:
+    """Find and measure the cracks on photographs: masks, overlays, results, a table and a report."""
+    mm_per_px = read_scale(scale)
+    if threshold is not None and not 0 < threshold < 1:
+        raise typer.BadParameter("must lie between 0 and 1", param_hint="--threshold")
+    if not max_megapixels > 0:
+        raise typer.BadParameter("must be above 0", param_hint="--max-megapixels")
+    from crackwise.backends import load_predictor
+    from crackwise.batch import Settings, find_photos, inspect_batch, name_outputs, read_results
+
+    jobs = name_outputs(find_photos(photos, out))
+    predictor = load_predictor(model)
+    source = None if mm_per_px is None else "command line"
+    settings = Settings(threshold, mm_per_px, source, maps, max_megapixels)
+    with progress(len(jobs), on_stderr=as_json) as (say, advance):
+
+        def tell(entry: Entry) -> None:
+            advance()
+            if entry.error is None:
+                say(summary_line(entry))
+            else:
+                typer.echo(f"error: {entry.error}", err=True)
+
+        entries = inspect_batch(jobs, out, predictor, settings, on_entry=tell)
+    if as_json:
+        print_list(read_results(out, entries))
+    typer.echo(f"Report: {out / 'report.html'}", err=as_json)
+    if any(entry.error for entry in entries):
+        raise typer.Exit(1)
+
+
+def measure(
+    mask: Annotated[Path, typer.Argument(metavar="MASK", help="A picture, white where there is crack.")],
+    image: Annotated[
+        Path | None, typer.Option("--image", metavar="PHOTO", help="What the mask was drawn on; sharpens the widths.")
+    ] = None,
+    scale: Scale = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Measure the cracks of a mask that exists already."""
+    mm_per_px = read_scale(scale)
+    from crackwise.inspection import measure_mask
+
+    measured = measure_mask(mask, image, mm_per_px=mm_per_px)
+    if as_json:
+        typer.echo(json.dumps(measured, ensure_ascii=False, allow_nan=False))
+    else:
+        typer.echo("\n".join(plain_table(measured)))
+
+
+def read_scale(text: str | None) -> float | None:
+    """Millimetres per pixel of ``--scale``."""
+    from crackwise.imaging.scale import parse_scale
+
+    try:
+        return None if text is None else parse_scale(text)
+    except ScaleUnknownError as error:
+        raise typer.BadParameter(str(error), param_hint="--scale") from error
+
+
+@contextmanager
+def progress(total: int, *, on_stderr: bool) -> Iterator[tuple[Say, Callable[[], None]]]:
+    """What prints a line, and what moves the bar, which is there only where standard error is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda line: typer.echo(line, err=on_stderr), lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("inspecting"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    # lines pass through the bar where both share the screen; a pipe gets them untouched
+    with Progress(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty()) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda line: typer.echo(line, err=on_stderr), lambda: bar.advance(task)
+
+
+def summary_line(entry: Entry) -> str:
+    """One photograph in one line."""
+    from crackwise.report.table import length_text, width_text
+
+    assert entry.result is not None
+    cracks, totals = entry.result["cracks"], entry.result["totals"]
+    if not cracks:
+        return f"{entry.source}: no crack"
+    widest = max(cracks, key=lambda crack: crack["max_width_px"])
+    length = length_text(totals["crack_length_px"], totals["crack_length_mm"])
+    count = f"{len(cracks)} crack{'' if len(cracks) == 1 else 's'}"
+    return f"{entry.source}: {count}, {length} in all, at most {width_text(widest, 'max_width')} wide"
+
+
+def print_list(results: Iterable[dict[str, Any]]) -> None:
+    """One JSON list, element by element: a run may be larger than the memory."""
+    separator = "["
+    for result in results:
+        typer.echo(separator + json.dumps(result, ensure_ascii=False, allow_nan=False))
+        separator = ","
+    typer.echo("]")
+
+
+def plain_table(measured: dict[str, Any]) -> Iterator[str]:
+    """Cracks and totals as lines of text."""
+    from crackwise.report.table import length_text, width_text
+
+    yield f"{'crack':>5}  {'length':>11}  {'mean width':>18}  {'median':>10}  {'widest':>10}  {'direction':>9}"
+    for crack in measured["cracks"]:
+        length = length_text(crack["length_px"], crack["length_mm"])
+        mean = width_text(crack, "mean_width", uncertain=True)
+        median, widest = width_text(crack, "median_width"), width_text(crack, "max_width")
+        direction = f"{crack['orientation_deg']:.0f}°"
+        yield f"{crack['id']:>5}  {length:>11}  {mean:>18}  {median:>10}  {widest:>10}  {direction:>9}"
+    totals = measured["totals"]
+    area = f"{totals['crack_area_px']:,.0f} px²"
+    if totals["crack_area_mm2"] is not None:
+        area = f"{totals['crack_area_mm2']:,.0f} mm², {totals['crack_density_m_per_m2']:.2f} m/m²"
+    length = length_text(totals["crack_length_px"], totals["crack_length_mm"])
+    yield f"{totals['crack_count']} cracks, {length}, {area}"

@@ -1,0 +1,135 @@
+"""Drawings for the eye, and the encoders of every picture that is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["draw_heat", "draw_overlay", "encode_jpeg", "encode_png", "encode_tiff16", "shrink"]
+
+Pixels = NDArray[np.uint8]
+Line = NDArray[np.floating]
+Box = tuple[int, int, int, int]
+"""Left, top, right, bottom; the last two lie outside."""
+
+CRACK_RGB = (235, 30, 99)
+CENTRELINE_RGB = (255, 235, 59)
+LABEL_RGB = (255, 255, 255)
+TINT = 0.55
+FONT = cv2.FONT_HERSHEY_DUPLEX
+SUBPIXEL_BITS = 4
+TEXT_PX_AT_SCALE_1 = 22
+JPEG_QUALITY = 90
+JPEG_LONGEST_PX = 65_500
+
+
+def draw_overlay(pixels: Pixels, mask: Pixels, centrelines: Mapping[str, Line]) -> Pixels:
+    """The photograph (h, w, 3) with the mask in colour, and every centreline (n, 2: row, column) with its name.
+
+    Lines and letters grow with the picture. Names are set beside their crack, the longest crack first; one that finds
+    no free place is left out rather than written over another.
+    """
+    picture = tint(pixels, mask)
+    unit = max(1, round(max(picture.shape[:2]) / 1200))
+    for line in centrelines.values():
+        points = np.rint(line[:, ::-1] * (1 << SUBPIXEL_BITS)).astype(np.int32)
+        cv2.polylines(picture, [points], False, CENTRELINE_RGB, unit, cv2.LINE_AA, SUBPIXEL_BITS)
+    taken: list[Box] = []
+    for name, line in sorted(centrelines.items(), key=lambda pair: -len(pair[1])):
+        box = next(free_places(name, line, picture.shape[:2], taken), None)
+        if box is not None:
+            taken.append(box)
+            draw_name(picture, name, box)
+    return picture
+
+
+def tint(pixels: Pixels, mask: Pixels) -> Pixels:
+    """A copy with the pixels of the mask drawn towards the crack's colour."""
+    picture = pixels.copy()
+    inside = mask > 0
+    picture[inside] = np.rint((1 - TINT) * pixels[inside] + TINT * np.array(CRACK_RGB)).astype(np.uint8)
+    return picture
+
+
+def text_scale(shape: tuple[int, ...]) -> float:
+    """Of `FONT`, so that names can be read on the whole picture as on a print of it."""
+    return max(max(shape[:2]) / 50, 11) / TEXT_PX_AT_SCALE_1
+
+
+def name_size(name: str, shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """Width and height of the plate a name is written on, and the margin inside it, px."""
+    scale = text_scale(shape)
+    (width, height), _ = cv2.getTextSize(name, FONT, scale, max(1, round(scale)))
+    margin = max(2, round(height / 3))
+    return width + 2 * margin, height + 2 * margin, margin
+
+
+def free_places(name: str, line: Line, shape: tuple[int, ...], taken: list[Box]) -> Iterator[Box]:
+    """Plates beside the line, the middle of the line first, that lie inside the picture and on no other plate."""
+    width, height, _ = name_size(name, shape)
+    for part in (0.5, 0.35, 0.65, 0.2, 0.8, 0.05, 0.95):
+        row, column = line[min(int(part * len(line)), len(line) - 1)]
+        for away in (0.9, 1.6):
+            for up, right in ((-1, 1), (1, 1), (-1, -1), (1, -1), (0, 1), (0, -1), (-1, 0), (1, 0)):
+                left = round(column + right * away * height + (right - 1) * width / 2)
+                top = round(row + up * away * height - height / 2)
+                box = (left, top, left + width, top + height)
+                inside = left >= 0 and top >= 0 and box[2] <= shape[1] and box[3] <= shape[0]
+                if inside and not any(overlap(box, other) for other in taken):
+                    yield box
+
+
+def overlap(a: Box, b: Box) -> bool:
+    """Whether two boxes share a pixel."""
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
+def draw_name(picture: Pixels, name: str, box: Box) -> None:
+    """Write a name on a plate, in place."""
+    scale = text_scale(picture.shape)
+    _, _, margin = name_size(name, picture.shape)
+    left, top, right, bottom = box
+    cv2.rectangle(picture, (left, top), (right - 1, bottom - 1), CRACK_RGB, cv2.FILLED)
+    place = (left + margin, bottom - 1 - margin)
+    cv2.putText(picture, name, place, FONT, scale, LABEL_RGB, max(1, round(scale)), cv2.LINE_AA)
+
+
+def draw_heat(probability: NDArray[np.float32]) -> Pixels:
+    """A map (h, w) of 0 to 1 as colours (h, w, 3) from black over red to pale yellow."""
+    levels = np.rint(probability * 255).astype(np.uint8)
+    return np.asarray(cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO)[:, :, ::-1], dtype=np.uint8)
+
+
+def shrink(pixels: Pixels, longest_px: int) -> Pixels:
+    """The picture with its longer side brought down to ``longest_px``; smaller ones stay as they are."""
+    height, width = pixels.shape[:2]
+    factor = longest_px / max(height, width)
+    if factor >= 1:
+        return pixels
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def encode_jpeg(pixels: Pixels, *, quality: int = JPEG_QUALITY) -> bytes:
+    """An RGB picture (h, w, 3) as JPEG; one longer than the format allows is made smaller."""
+    return encode(".jpg", shrink(pixels, JPEG_LONGEST_PX)[:, :, ::-1], cv2.IMWRITE_JPEG_QUALITY, quality)
+
+
+def encode_png(pixels: Pixels) -> bytes:
+    """A plane (h, w) or RGB picture (h, w, 3) as PNG."""
+    return encode(".png", pixels if pixels.ndim == 2 else pixels[:, :, ::-1])
+
+
+def encode_tiff16(probability: NDArray[np.float32]) -> bytes:
+    """A map (h, w) of 0 to 1 as 16-bit TIFF: 65535 is 1."""
+    levels = np.rint(probability * np.float32(65535)).astype(np.uint16)
+    return encode(".tif", levels, cv2.IMWRITE_TIFF_COMPRESSION, cv2.IMWRITE_TIFF_COMPRESSION_ADOBE_DEFLATE)
+
+
+def encode(suffix: str, values: NDArray[np.uint8] | NDArray[np.uint16], *settings: int) -> bytes:
+    """A picture in the format of ``suffix``."""
+    _, content = cv2.imencode(suffix, np.ascontiguousarray(values), settings)
+    return content.tobytes()

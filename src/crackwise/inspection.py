@@ -1,0 +1,210 @@
+"""One photograph through reading, prediction and measurement."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crackwise.backends import load_predictor
+from crackwise.errors import ImageError, ModelError, ScaleUnknownError
+from crackwise.imaging.image import MAX_MEGAPIXELS, Photo, read_image, read_mask, read_photo
+from crackwise.imaging.scale import check_scale
+from crackwise.imaging.tiles import predict_tiled
+from crackwise.measure import Crack, measure, totals
+from crackwise.predictor import ModelCard, Predictor
+
+__all__ = ["SCHEMA", "Inspection", "inspect_image", "inspect_photo", "measure_mask"]
+
+SCHEMA = "crackwise.inspection/1"
+"""Of `Inspection.to_dict`; docs/results.md describes it."""
+
+MASK_THRESHOLD = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What was found on one photograph, by which model, at which scale."""
+
+    source: str
+    """The file as it was named."""
+    sha256: str
+    """Of the file; of the pixels where there was no file."""
+    probabilities: NDArray[np.float32]
+    """(k, h, w), one map for each class of the card."""
+    cracks: tuple[Crack, ...]
+    card: ModelCard
+    threshold: float
+    model_sha256: str
+    runtime: str
+    precision: str
+    mm_per_px: float | None = None
+    mm_per_px_source: str | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of the upright photograph, px."""
+        height, width = self.probabilities.shape[-2:]
+        return height, width
+
+    @property
+    def mask(self) -> NDArray[np.uint8]:
+        """(h, w): 255 where any class reaches the threshold, else 0."""
+        return np.where((self.probabilities >= self.threshold).any(axis=0), np.uint8(255), np.uint8(0))
+
+    @property
+    def totals(self) -> dict[str, Any]:
+        """``crack_count, crack_length_px, crack_length_mm, crack_area_px, ...``; without a scale mm and m are None."""
+        return totals(self.cracks, int(np.count_nonzero(self.mask)), self.shape, self.mm_per_px)
+
+    @property
+    def crack_length_mm(self) -> float:
+        """Length of all cracks together."""
+        return self.in_scale("crack_length_mm")
+
+    @property
+    def crack_area_mm2(self) -> float:
+        """Area of the mask."""
+        return self.in_scale("crack_area_mm2")
+
+    @property
+    def crack_density_m_per_m2(self) -> float:
+        """Metres of crack on a square metre of the photograph."""
+        return self.in_scale("crack_density_m_per_m2")
+
+    def in_scale(self, name: str) -> float:
+        """One of the totals that need a scale."""
+        if self.mm_per_px is None:
+            raise ScaleUnknownError(f"{name} needs the image scale; pass mm_per_px=... or --scale 0.2mm.")
+        value: float = self.totals[name]
+        return value
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result as docs/results.md describes it, ready for JSON: x before y, unknown values None."""
+        height, width = self.shape
+        return {
+            "schema": SCHEMA,
+            "source": self.source,
+            "sha256": self.sha256,
+            "width_px": width,
+            "height_px": height,
+            "mm_per_px": self.mm_per_px,
+            "mm_per_px_source": self.mm_per_px_source,
+            "model": {
+                "name": self.card.name,
+                "version": self.card.version,
+                "sha256": self.model_sha256,
+                "threshold": self.threshold,
+                "runtime": self.runtime,
+                "precision": self.precision,
+            },
+            "cracks": [crack.to_dict() for crack in self.cracks],
+            "totals": self.totals,
+        }
+
+
+def inspect_image(
+    image: str | Path | NDArray[np.uint8],
+    predictor: Predictor | None = None,
+    *,
+    mm_per_px: float | None = None,
+    mm_per_px_source: str | None = None,
+    threshold: float | None = None,
+    max_megapixels: float = MAX_MEGAPIXELS,
+) -> Inspection:
+    """Find and measure the cracks on a photograph: a file, or uint8 RGB (h, w, 3) as `read_image` returns it.
+
+    Without a predictor the packaged model is used, without a threshold the one of its card.
+
+    Raises:
+        ImageError: the photograph cannot be used.
+        ModelError: the model cannot be used, or the threshold is not between 0 and 1.
+        ScaleUnknownError: ``mm_per_px`` is not above zero.
+    """
+    if isinstance(image, np.ndarray):
+        source, photo = "array", Photo(check_pixels(image), hashlib.sha256(image.tobytes()).hexdigest())
+    else:
+        source, photo = printable(image), read_photo(image, max_megapixels=max_megapixels)
+    return inspect_photo(
+        photo,
+        predictor or load_predictor(),
+        source=source,
+        mm_per_px=mm_per_px,
+        mm_per_px_source=mm_per_px_source,
+        threshold=threshold,
+    )
+
+
+def inspect_photo(
+    photo: Photo,
+    predictor: Predictor,
+    *,
+    source: str,
+    mm_per_px: float | None = None,
+    mm_per_px_source: str | None = None,
+    threshold: float | None = None,
+) -> Inspection:
+    """As `inspect_image`, of a photograph that has been read."""
+    card = predictor.card
+    used = card.threshold if threshold is None else threshold
+    if not 0 < used < 1:
+        raise ModelError(f"The threshold must lie between 0 and 1, not at {used}; leave it out for the model's own.")
+    check_scale(mm_per_px)
+    probabilities = predict_tiled(predictor, photo.pixels)
+    return Inspection(
+        source=source,
+        sha256=photo.sha256,
+        probabilities=probabilities,
+        cracks=measure(photo.pixels, probabilities, classes=card.classes, threshold=used, mm_per_px=mm_per_px),
+        card=card,
+        threshold=used,
+        model_sha256=predictor.sha256,
+        runtime=predictor.runtime,
+        precision=predictor.precision,
+        mm_per_px=mm_per_px,
+        mm_per_px_source=None if mm_per_px is None else mm_per_px_source or "given",
+    )
+
+
+def measure_mask(
+    mask: str | Path, photo: str | Path | None = None, *, mm_per_px: float | None = None
+) -> dict[str, Any]:
+    """``{"cracks": [...], "totals": {...}}`` of a mask that exists already, as in `Inspection.to_dict`.
+
+    With the photograph the mask was drawn on, widths are read from its grey values.
+
+    Raises:
+        ImageError: a file cannot be used, or the two differ in size.
+        ScaleUnknownError: ``mm_per_px`` is not above zero.
+    """
+    check_scale(mm_per_px)
+    plane = read_mask(mask)
+    pixels = None if photo is None else read_image(photo)
+    if pixels is not None and pixels.shape[:2] != plane.shape:
+        raise ImageError(
+            f"The mask is {plane.shape[1]}x{plane.shape[0]} px, the photograph {pixels.shape[1]}x{pixels.shape[0]}. "
+            "Pass the photograph that the mask was drawn on, at its own size."
+        )
+    probabilities = plane.astype(np.float32) / np.float32(255)
+    cracks = measure(pixels, probabilities, threshold=MASK_THRESHOLD, mm_per_px=mm_per_px)
+    area_px = int(np.count_nonzero(probabilities >= MASK_THRESHOLD))
+    return {
+        "cracks": [crack.to_dict() for crack in cracks],
+        "totals": totals(cracks, area_px, plane.shape[:2], mm_per_px),
+    }
+
+
+def check_pixels(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The array itself, where it is a photograph."""
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.size == 0:
+        raise ImageError(f"A photograph is uint8 RGB (h, w, 3), not {pixels.dtype} {pixels.shape}. See read_image.")
+    return pixels
+
+
+def printable(path: str | Path) -> str:
+    """A path as text that every encoding can carry."""
+    return str(path).encode("utf-8", "backslashreplace").decode("utf-8")
