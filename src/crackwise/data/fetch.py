@@ -14,6 +14,7 @@ from urllib.request import url2pathname
 import httpx
 
 from crackwise.data.catalog import DATASETS, DatasetRow
+from crackwise.data.layout import fits
 from crackwise.data.unpack import lift_single_folder, unpack
 from crackwise.errors import DataError
 
@@ -69,7 +70,8 @@ def fetch(
         unpacked = Path(scratch) / "unpacked"
         unpacked.mkdir()
         files = unpack(archive, unpacked)
-        lift_single_folder(unpacked)
+        if not fits(unpacked, row.layout):
+            lift_single_folder(unpacked)
         unpacked.rename(folder)
     return Fetched(folder, files, seen)
 
@@ -145,7 +147,8 @@ def stream(address: str) -> Iterator[tuple[Iterator[bytes], int | None]]:
                 length = answer.headers.get("content-length")
                 yield answer.iter_bytes(CHUNK), int(length) if length else None
         except httpx.HTTPError as error:
-            raise DataError(f"Could not download {address}: {error}. Download it by hand and pass --from.") from error
+            why = str(error).partition("\n")[0] or type(error).__name__
+            raise DataError(f"Could not download {address}: {why}. Download it by hand and pass --from.") from error
         return
     file = Path(url2pathname(parts.path)) if parts.scheme == "file" else Path(address)
     if not file.is_file():

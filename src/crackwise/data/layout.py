@@ -13,7 +13,7 @@ from crackwise.data.photograph import bare_name, itself
 from crackwise.data.polygons import coco_file_names, coco_shapes
 from crackwise.errors import DataError
 
-__all__ = ["CocoFiles", "Entry", "Layout", "Pairs", "find_entries", "find_pictures", "part_name"]
+__all__ = ["CocoFiles", "Entry", "Layout", "Pairs", "find_entries", "find_pictures", "fits", "part_name"]
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
 IMAGE_FOLDERS = ("images", "image")
@@ -84,6 +84,11 @@ def find_entries(source: Path, layouts: Sequence[Layout] = ()) -> list[Entry]:
         f"{str(source)!r} holds no labelled pictures: expected images/ and masks/ side by side with equal names, "
         "images/ and labels/ with YOLO polygons, or COCO .json files."
     )
+
+
+def fits(folder: Path, layouts: Sequence[Layout]) -> bool:
+    """Whether a folder holds pictures where a catalogue row declares them."""
+    return any(True for _ in declared(folder, layouts))
 
 
 def part_name(folder: str) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 from scipy.io import loadmat
+from scipy.io.matlab import MatReadError
 
 from crackwise.data.polygons import draw_coco, draw_yolo
 from crackwise.errors import DataError
@@ -146,7 +147,7 @@ def crackforest_mat(mask: Mask, _shape: tuple[int, int], _classes: tuple[str, ..
     """CrackForest's ``groundTruth`` struct: crack where ``Segmentation`` is 2."""
     try:
         regions = loadmat(mask.path)["groundTruth"]["Segmentation"][0, 0]
-    except (ValueError, KeyError, IndexError, TypeError, NotImplementedError) as error:
+    except (MatReadError, ValueError, KeyError, IndexError, TypeError, NotImplementedError) as error:
         raise DataError(f"{mask.path} holds no groundTruth.Segmentation: {error!r}.") from error
     return {"": (np.asarray(regions) == CRACKFOREST_CRACK).astype(np.uint8)}
 
