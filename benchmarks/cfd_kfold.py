@@ -3,7 +3,7 @@
     python benchmarks/cfd_kfold.py [--out runs/cfd_kfold]
 
 Fine-tunes the packaged model's run on three folds, chooses epoch and threshold on a fourth, scores on the fifth; the
-tallies of the five folds are pooled, and intervals drawn over photographs. An interrupted benchmark goes on where it was.
+tallies of the five folds are pooled, and intervals drawn over photographs. A stopped benchmark goes on where it was.
 CFD is for non-commercial research only: these weights are for the table, not for use.
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,17 @@ def test_training_starts_from_the_weights_of_another_run(drawn_set: Path, tmp_pa
     for name in weights[0]:
         if "running" not in name and "num_batches" not in name:
             torch.testing.assert_close(weights[0][name], weights[1][name])
+
+
+@pytest.mark.filterwarnings("default")  # mlflow uses deprecated calls of its own libraries
+def test_mlflow_gets_every_score_when_asked(drawn_set: Path, tmp_path: Path) -> None:
+    pytest.importorskip("mlflow")
+    database = tmp_path / "mlflow.db"
+    trainer = {"accelerator": "cpu", "threads": 1, "mlflow": f"sqlite:///{database}"}
+    train(recipe_for(drawn_set, optim={"epochs": 1}, trainer=trainer), tmp_path / "run")
+    with sqlite3.connect(database) as tables:
+        logged = {key for (key,) in tables.execute("select distinct key from metrics")}
+    assert {"train_loss", "val_score", "val_threshold"} <= logged
 
 
 def test_an_unfinished_or_damaged_run_is_one_sentence(drawn_set: Path, tmp_path: Path) -> None:

@@ -11,10 +11,8 @@ from lightning import LightningDataModule
 from pydantic import BaseModel, ConfigDict, PositiveInt
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from crackwise.data.augment import AugmentConfig, build_augmentation, random_view
+from crackwise.data.augment import AugmentConfig, build_augmentation, narrow, paste_crack, random_view
 from crackwise.data.folder import CrackDataset, Item, open_items
-from crackwise.data.paste import paste_crack
-from crackwise.data.relabel import narrow
 from crackwise.data.sample import Sample
 from crackwise.data.splits import leaking
 from crackwise.errors import DataError

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from crackwise.data.paste import paste_crack
-from crackwise.data.relabel import narrow
+from crackwise.data.augment import narrow, paste_crack
 from crackwise.data.sample import NOT_LABELLED, Sample
 
 
