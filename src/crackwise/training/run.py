@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import nn
 
+from crackwise.data.folder import parse_reference
 from crackwise.data.module import CrackDataModule
 from crackwise.errors import ModelError, RecipeError, needs_extra
 from crackwise.imaging.files import write_atomically
@@ -55,7 +56,7 @@ def train(recipe: Recipe, out: Path) -> Path:
         build_loss(recipe.loss),
         recipe.optim,
         auxiliary_weight=recipe.loss.auxiliary_weight,
-        validation_names=recipe.data.val,
+        validation_names=tuple(short_name(reference) for reference in recipe.data.val),
         score=recipe.trainer.score,
     )
     best = ModelCheckpoint(out / "checkpoints", "best", monitor="val_score", mode="max", enable_version_counter=False)
@@ -67,6 +68,13 @@ def train(recipe: Recipe, out: Path) -> Path:
         trainer = make_trainer(recipe, out, [best, last])
         trainer.fit(task, data, ckpt_path=resume if resume.is_file() else None, weights_only=False)
     return save_run(out, recipe, task, data, out / "checkpoints" / "best.ckpt")
+
+
+def short_name(reference: str) -> str:
+    """A reference without the folders above the set: column names and trackers take no paths."""
+    source, split_list, part = parse_reference(reference)
+    selection = "/".join(filter(None, (split_list, part)))
+    return Path(source).name + (f":{selection}" if selection else "")
 
 
 @contextmanager
