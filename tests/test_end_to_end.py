@@ -1,0 +1,53 @@
+"""The whole way, by the command line: a drawn set is trained on, evaluated, exported, and the file inspects photographs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import pytest
+from typer.testing import CliRunner
+
+from crackwise.cli import app
+
+RECIPE = """
+# Drawn zigzags, a minute's training.
+model: {{name: hrsegnet, options: {{base: 16, variant: tiled}}}}
+data:
+  train: ["{folder}:train"]
+  val: ["{folder}:val"]
+  batch_size: 4
+  steps_per_epoch: 12
+  augment: {{crop_px: 64, scale: [0.9, 1.1], grey_p: 0, gamma_p: 0, shadow_p: 0, blur_p: 0, noise_p: 0, jpeg_p: 0}}
+optim: {{lr: 0.01, epochs: 3, warmup_steps: 5}}
+trainer: {{accelerator: cpu, threads: 1, score: f1@2}}
+"""
+
+
+def run(*arguments: object) -> str:
+    """Run a command that must succeed, and return what it printed."""
+    result = CliRunner().invoke(app, [str(a) for a in arguments])
+    assert result.exit_code == 0, (result.output, result.exception)
+    return result.stdout
+
+
+@pytest.mark.slow
+def test_from_a_drawn_set_to_measured_cracks(drawn_set: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "drawn.yaml"
+    recipe.write_text(RECIPE.format(folder=drawn_set))
+    trained = tmp_path / "run"
+    run("train", recipe, "--set", "seed=2", "--out", trained)
+    run("evaluate", trained, "--data", f"{drawn_set}:val", "--out", tmp_path / "scores")
+    scores = json.loads((tmp_path / "scores" / "scores.json").read_text())
+    assert scores["schema"].startswith("crackwise.scores/")
+    model = tmp_path / "drawn.onnx"
+    assert "agree" in run("export", trained, "--to", "onnx", "--out", model)
+    photos, out = drawn_set / "images" / "val", tmp_path / "out"
+    report = json.loads(run("inspect", photos, "--model", model, "--scale", "0.5mm", "--out", out, "--json"))
+    assert len(report) == 4
+    assert all(r["mm_per_px"] == 0.5 and r["model"]["name"] == "drawn" for r in report)
+    assert max(len(r["cracks"]) for r in report) > 0
+    assert "drawn" in (out / "report.html").read_text()
+    assert cv2.imread(str(out / "masks" / "val_1.png"), cv2.IMREAD_UNCHANGED).shape == (64, 64)
+    assert run("show", model).count("drawn")
