@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
 
 __all__ = ["draw_heat", "draw_overlay", "encode_jpeg", "encode_png", "encode_tiff16", "shrink"]
 
@@ -19,9 +21,7 @@ CRACK_RGB = (235, 30, 99)
 CENTRELINE_RGB = (255, 235, 59)
 LABEL_RGB = (255, 255, 255)
 TINT = 0.55
-FONT = cv2.FONT_HERSHEY_DUPLEX
 SUBPIXEL_BITS = 4
-TEXT_PX_AT_SCALE_1 = 22
 JPEG_QUALITY = 90
 JPEG_LONGEST_PX = 65_500
 
@@ -33,16 +33,17 @@ def draw_overlay(pixels: Pixels, mask: Pixels, centrelines: Mapping[str, Line]) 
     no free place is left out rather than written over another.
     """
     picture = tint(pixels, mask)
-    unit = max(1, round(max(picture.shape[:2]) / 1200))
+    unit = max(1, round(max(picture.shape[:2]) / 2000))
     for line in centrelines.values():
         points = np.rint(line[:, ::-1] * (1 << SUBPIXEL_BITS)).astype(np.int32)
         cv2.polylines(picture, [points], False, CENTRELINE_RGB, unit, cv2.LINE_AA, SUBPIXEL_BITS)
     taken: list[Box] = []
     for name, line in sorted(centrelines.items(), key=lambda pair: -len(pair[1])):
-        box = next(free_places(name, line, picture.shape[:2], taken), None)
+        plate = draw_plate(name, picture.shape)
+        box = next(free_places(plate, line, picture.shape, taken), None)
         if box is not None:
             taken.append(box)
-            draw_name(picture, name, box)
+            picture[box[1] : box[3], box[0] : box[2]] = plate
     return picture
 
 
@@ -54,22 +55,20 @@ def tint(pixels: Pixels, mask: Pixels) -> Pixels:
     return picture
 
 
-def text_scale(shape: tuple[int, ...]) -> float:
-    """Of `FONT`, so that names can be read on the whole picture as on a print of it."""
-    return max(max(shape[:2]) / 50, 11) / TEXT_PX_AT_SCALE_1
+def draw_plate(name: str, shape: tuple[int, ...]) -> Pixels:
+    """A name on a plate, in the size that suits a picture of ``shape``."""
+    size = max(max(shape[:2]) / 60, 12)
+    margin = round(size / 3)
+    font = ImageFont.load_default(size)
+    left, top, right, bottom = font.getbbox(name, anchor="ls")
+    plate = Image.new("RGB", (math.ceil(right - left) + 2 * margin, math.ceil(bottom - top) + 2 * margin), CRACK_RGB)
+    ImageDraw.Draw(plate).text((margin - left, margin - top), name, LABEL_RGB, font, anchor="ls")
+    return np.asarray(plate)
 
 
-def name_size(name: str, shape: tuple[int, ...]) -> tuple[int, int, int]:
-    """Width and height of the plate a name is written on, and the margin inside it, px."""
-    scale = text_scale(shape)
-    (width, height), _ = cv2.getTextSize(name, FONT, scale, max(1, round(scale)))
-    margin = max(2, round(height / 3))
-    return width + 2 * margin, height + 2 * margin, margin
-
-
-def free_places(name: str, line: Line, shape: tuple[int, ...], taken: list[Box]) -> Iterator[Box]:
-    """Plates beside the line, the middle of the line first, that lie inside the picture and on no other plate."""
-    width, height, _ = name_size(name, shape)
+def free_places(plate: Pixels, line: Line, shape: tuple[int, ...], taken: list[Box]) -> Iterator[Box]:
+    """Places beside the line, the middle of the line first, that lie inside the picture and on no other plate."""
+    height, width = plate.shape[:2]
     for part in (0.5, 0.35, 0.65, 0.2, 0.8, 0.05, 0.95):
         row, column = line[min(int(part * len(line)), len(line) - 1)]
         for away in (0.9, 1.6):
@@ -85,16 +84,6 @@ def free_places(name: str, line: Line, shape: tuple[int, ...], taken: list[Box])
 def overlap(a: Box, b: Box) -> bool:
     """Whether two boxes share a pixel."""
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
-
-
-def draw_name(picture: Pixels, name: str, box: Box) -> None:
-    """Write a name on a plate, in place."""
-    scale = text_scale(picture.shape)
-    _, _, margin = name_size(name, picture.shape)
-    left, top, right, bottom = box
-    cv2.rectangle(picture, (left, top), (right - 1, bottom - 1), CRACK_RGB, cv2.FILLED)
-    place = (left + margin, bottom - 1 - margin)
-    cv2.putText(picture, name, place, FONT, scale, LABEL_RGB, max(1, round(scale)), cv2.LINE_AA)
 
 
 def draw_heat(probability: NDArray[np.float32]) -> Pixels:

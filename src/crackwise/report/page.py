@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -69,6 +70,7 @@ def render_page(
         lstrip_blocks=True,
     )
     template = environment.get_template("inspection.html")
+    folder = common_folder([entry.source for entry in entries])
     pieces = template.generate(
         entries=entries,
         summary=summary,
@@ -76,12 +78,22 @@ def render_page(
         card=card,
         model=model,
         score_names=score_names(card),
+        folder=folder,
+        name_of=lambda source: source[len(folder) :].lstrip("/\\") or source,
         image_of=lambda entry: b64encode(preview(entry)).decode("ascii"),
         length_text=length_text,
         width_text=width_text,
         score_text=score_text,
     )
     return (piece.encode() for piece in pieces)
+
+
+def common_folder(sources: Sequence[str]) -> str:
+    """The folder that holds all photographs; empty where they share none."""
+    try:
+        return os.path.commonpath([os.path.dirname(source) for source in sources])  # noqa: PTH120  (text, not a place)
+    except ValueError:  # some absolute, some not
+        return ""
 
 
 def score_names(card: ModelCard) -> list[str]:

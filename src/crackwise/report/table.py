@@ -15,7 +15,7 @@ CRACK_COLUMNS = (
     "orientation_deg", "length_mm", "mean_width_mm", "median_width_mm", "p95_width_mm", "max_width_mm",
     "width_uncertainty_mm",
 )  # fmt: skip
-COLUMNS = ("source", "stem", "error", "width_px", "height_px", "mm_per_px", "crack_id", *CRACK_COLUMNS)
+COLUMNS = ("source", "stem", "error", "photo_width_px", "photo_height_px", "mm_per_px", "crack_id", *CRACK_COLUMNS)
 """Of ``cracks.csv``, in this order."""
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -49,8 +49,10 @@ def rows_of(entry: Entry) -> list[dict[str, Any]]:
     photo = {"source": as_text(entry.source), "stem": as_text(entry.stem), "error": as_text(entry.error or "")}
     if entry.result is None:
         return [photo]
-    photo |= {name: entry.result[name] for name in ("width_px", "height_px", "mm_per_px")}
-    cracks = entry.result["cracks"]
+    result = entry.result
+    photo |= {"photo_width_px": result["width_px"], "photo_height_px": result["height_px"]}
+    photo |= {"mm_per_px": result["mm_per_px"]}
+    cracks = result["cracks"]
     rows = [photo | {"crack_id": crack["id"]} | {name: crack[name] for name in CRACK_COLUMNS} for crack in cracks]
     return rows or [photo]
 
