@@ -153,6 +153,8 @@ def load_run(folder: Path) -> tuple[nn.Module, ModelCard, Recipe]:
     Raises:
         ModelError: the folder holds no finished run, or its weights do not fit its recipe.
     """
+    if not (folder / "recipe.yaml").is_file():
+        raise ModelError(f"{str(folder)!r} is no run folder: it has no recipe.yaml. `crackwise train` makes one.")
     recipe = load_recipe(folder / "recipe.yaml")
     options = {k: v for k, v in recipe.model.options.items() if k != "encoder_weights"}
     model = build_model(recipe.model.name, recipe.data.classes, **options)

@@ -99,7 +99,7 @@ class SegmentationTask(LightningModule):
 
     def configure_optimizers(self) -> Any:
         """The recipe's optimiser; its rate changes at every step."""
-        encoder = {id(p) for p in getattr(self.model, "encoder", nn.Module()).parameters()}
+        encoder = {id(p) for name, p in self.model.named_parameters() if "encoder" in name.split(".")}
         trainable = [p for p in self.model.parameters() if p.requires_grad]
         groups = [
             {"params": [p for p in trainable if id(p) not in encoder], "lr": self.optim.lr},
