@@ -37,7 +37,7 @@ class Fit:
 
     def sigmas(self) -> Floats:
         """Standard deviations (k, 6)."""
-        return np.sqrt(np.maximum(np.einsum("kii->ki", self.covariance), 1e-18))
+        return np.asarray(np.sqrt(np.maximum(np.einsum("kii->ki", self.covariance), 1e-18)))
 
 
 def fit_blurred_boxes(at: Floats, profiles: Floats, weights: Floats, start: Floats, prior: Prior) -> Fit:
@@ -57,7 +57,7 @@ def fit_blurred_boxes(at: Floats, profiles: Floats, weights: Floats, start: Floa
         values[better], cost[better] = tried[better], new_cost[better]
         gradient[better], normal[better] = new_gradient[better], new_normal[better]
         damping = np.where(better, damping / 5, damping * 8)
-    return Fit(values, np.linalg.inv(normal + np.eye(6) * 1e-9))
+    return Fit(values, np.asarray(np.linalg.inv(normal + np.eye(6) * 1e-9), dtype=np.float64))
 
 
 def limit(values: Floats) -> Floats:

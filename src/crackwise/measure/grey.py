@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 
 from crackwise.measure.blurred_box import CENTRE, DEPTH, GROUND, LOG_BLUR, SLOPE, WIDTH, Prior, fit_blurred_boxes
 from crackwise.measure.branch import Branch, normals
-from crackwise.measure.profile import STEP_PX, cross, offsets, read_across
+from crackwise.measure.profile import STEP_PX, blur_along, cross, offsets, read_across
 
 __all__ = ["Profiles", "Shape", "fit_shapes", "grey_profiles"]
 
@@ -24,16 +24,20 @@ CENTRE_SMOOTHING_PX = 6.0
 PIECE_PX = 256
 """A longer branch is fitted in pieces of about this length: light and focus change along it."""
 OUTLIER = 2.5
+LEAST_GROUND = 10.0
+"""Grey level of ground too black for a crack to be darker."""
 
-DARKNESS, DARKNESS_SIGMA = 0.69, 0.08
+DARKNESS, DARKNESS_SIGMA = 0.69, 0.07
 """Depth of a crack as a share of its ground, for all cracks of a photograph together."""
 DARKNESS_SCATTER = 0.04
 """How much that differs between the cracks of one photograph."""
 LOG_BLUR_MEAN, LOG_BLUR_SIGMA = np.log(0.95), 0.45
 """Blur of lens, sensor and reading between pixels together, px."""
 LOG_BLUR_SCATTER = 0.08
-MODEL_ERROR = 0.004
-"""Share of the depth by which a real flank differs from the Gaussian one."""
+MODEL_ERROR = 0.006
+"""Share of the depth by which a flank differs from the Gaussian one."""
+SHARP_MODEL_ERROR, SHARP_PX, THIN_PX = 0.03, 0.75, 3.0
+"""... and how much more where blur and width are less than about these."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,17 +68,20 @@ class Shape:
     """(6,) standard deviations"""
     noise: float
     """Spectral density of the ground's texture, grey levels squared x px squared."""
+    rows: int
+    """How many profiles were pooled."""
 
 
-def grey_profiles(grey: NDArray[np.uint8], mask: NDArray[np.uint8], branch: Branch) -> Profiles:
+def grey_profiles(grey: NDArray[np.float32], mask: NDArray[np.uint8], branch: Branch) -> Profiles:
     """Profiles of a branch, centred on the dark band: the mask may lie beside the crack."""
-    reach = float(np.ceil((np.percentile(branch.radii, 90) + GROUND_PX) / 4) * 4)
+    reach = float(np.ceil((1.25 * branch.radius_px + GROUND_PX) / 4) * 4)
     at = offsets(reach)
     crossing = cross(mask, branch, at)
-    values = read_across(grey, branch.points, at, cv2.BORDER_REPLICATE).astype(np.float32)
-    shifts = dark_centres(at, values, crossing.free, branch)
+    coarse = slice(len(at) // 2 % 2, None, 2)
+    values = read_across(grey, branch.points, at[coarse], cv2.BORDER_REPLICATE)
+    shifts = dark_centres(at[coarse], values, crossing.free[:, coarse], branch)
     centred = branch.points + normals(branch.points) * shifts[:, None]
-    values = read_across(grey, centred, at, cv2.BORDER_REPLICATE).astype(np.float32)
+    values = read_across(grey, centred, at, cv2.BORDER_REPLICATE)
     return Profiles(at, values, crossing.free, crossing.counted, shifts)
 
 
@@ -82,15 +89,14 @@ def dark_centres(
     at: NDArray[np.float32], values: NDArray[np.float32], free: NDArray[np.bool_], branch: Branch
 ) -> Floats:
     """Offsets (n,) of the centroid of the darkness, smooth along the branch."""
-    smooth = gaussian_filter1d(values, 2.0, axis=0, mode="nearest")
-    ground = np.median(smooth[:, np.abs(at) > at[-1] * 0.7], axis=1, keepdims=True)
+    outer = free[:, np.abs(at) > at[-1] * 0.7]
+    smooth = blur_along(values, 2.0, branch.closed)
+    ground = (smooth[:, np.abs(at) > at[-1] * 0.7] * outer).sum(axis=1) / np.maximum(outer.sum(axis=1), 1)
     near = np.abs(at) <= float(np.max(branch.radii)) + 4
-    deficit = np.where(free & near, ground - smooth, 0)
-    peak = np.percentile(deficit.max(axis=1), 75)
-    weight = np.maximum(deficit - 0.4 * peak, 0)
-    mode = "wrap" if branch.closed else "nearest"
-    moment = gaussian_filter1d(weight @ at, CENTRE_SMOOTHING_PX, mode=mode)
-    mass = gaussian_filter1d(weight.sum(axis=1), CENTRE_SMOOTHING_PX, mode=mode)
+    deficit = np.maximum(ground[:, None] - smooth, 0) * (free & near)
+    weight = np.maximum(deficit - 0.4 * deficit.max(axis=1).mean(), 0)
+    moment = blur_along(weight @ at, CENTRE_SMOOTHING_PX, branch.closed)
+    mass = blur_along(weight.sum(axis=1), CENTRE_SMOOTHING_PX, branch.closed)
     return np.where(mass > 1e-3, moment / np.maximum(mass, 1e-3), 0.0).astype(np.float64)
 
 
@@ -102,7 +108,8 @@ class Pool:
     middle: float
     at: NDArray[np.float32]
     profile: Floats
-    weights: Floats
+    rows: Floats
+    """(t,) how many profiles were pooled at each offset."""
     noise: float
 
 
@@ -116,9 +123,11 @@ def fit_shapes(branches: Sequence[Profiles]) -> list[list[Shape]]:
     shapes: list[list[Shape]] = [[] for _ in branches]
     if not pools:
         return shapes
-    ground = np.array([first_guess(pool)[GROUND] for pool in pools])
-    own = fit_pools(pools, common_prior(ground, len(pools)))
-    for pool, shape in zip(pools, fit_pools(pools, shared_prior(own, ground)), strict=True):
+    ground = np.array([max(first_guess(pool)[GROUND], LEAST_GROUND) for pool in pools])
+    prior = common_prior(ground, len(pools))
+    own = fit_pools(pools, prior, np.array([first_guess(pool) for pool in pools]))
+    start = np.array([shape.values for shape in own])
+    for pool, shape in zip(pools, fit_pools(pools, shared_prior(own, ground), start), strict=True):
         shapes[pool.branch].append(shape)
     return shapes
 
@@ -128,7 +137,7 @@ def pool_pieces(number: int, branch: Profiles) -> list[Pool]:
     n = len(branch.values)
     edges = np.linspace(0, n, max(1, round(n / PIECE_PX)) + 1).astype(int)
     pools = []
-    for first, last in zip(edges[:-1], edges[1:], strict=True):
+    for first, last in pairwise(edges.tolist()):
         rows = np.flatnonzero(branch.counted[first:last]) + first
         if len(rows):
             pools.append(pool_rows(number, branch, rows))
@@ -138,18 +147,22 @@ def pool_pieces(number: int, branch: Profiles) -> list[Pool]:
 def pool_rows(number: int, branch: Profiles, rows: NDArray[np.int64]) -> Pool:
     """The mean of some profiles, without the rows that differ most, and the noise of the ground."""
     values, free = branch.values[rows], branch.free[rows].astype(np.float32)
-    share = free.mean(axis=0)
-    mean = (values * free).sum(axis=0) / np.maximum(free.sum(axis=0), 1)
-    rest = (values - mean) * free
-    rest -= rest.sum(axis=1, keepdims=True) / np.maximum(free.sum(axis=1, keepdims=True), 1)
-    spread = np.square(rest).mean(axis=1)
+    mean, rest = mean_and_rest(values, free)
+    spread = np.einsum("nt,nt->n", rest, rest)
     kept = spread <= OUTLIER**2 * max(float(np.median(spread)), 1e-6)
-    mean = (values[kept] * free[kept]).sum(axis=0) / np.maximum(free[kept].sum(axis=0), 1)
-    noise = texture(rest[kept])
-    count = kept.sum() * np.where(share > 0.2, share, 0) * STEP_PX
-    depth = max(float(np.ptp(mean)), 1.0)
-    variance = noise / np.maximum(count, 1e-9) + (MODEL_ERROR * depth) ** 2
-    return Pool(number, float(rows.mean()), branch.at, mean.astype(np.float64), (count > 0) / variance, noise)
+    if not kept.all():
+        mean, rest = mean_and_rest(values[kept], free[kept])
+    share = free.mean(axis=0)
+    noise = texture(rest)
+    return Pool(number, float(rows.mean()), branch.at, mean, len(rest) * np.where(share > 0.2, share, 0), noise)
+
+
+def mean_and_rest(values: NDArray[np.float32], free: NDArray[np.float32]) -> tuple[Floats, NDArray[np.float32]]:
+    """The mean (t,) of the free samples of profiles (n, t), and what each profile differs from it, but for light."""
+    mean = np.einsum("nt,nt->t", values, free) / np.maximum(free.sum(axis=0), 1)
+    rest = (values - mean) * free
+    rest -= (rest.sum(axis=1) / np.maximum(free.sum(axis=1), 1))[:, None]
+    return mean.astype(np.float64), rest
 
 
 def texture(rest: NDArray[np.float32]) -> float:
@@ -199,8 +212,20 @@ def others(values: Floats, sigmas: Floats, mean: float, sigma: float, scatter: f
     return expected, np.sqrt(1 / total + scatter**2)
 
 
-def fit_pools(pools: list[Pool], prior: Prior) -> list[Shape]:
-    """Fitted shapes of pooled profiles, those of one length together."""
+def weigh(pool: Pool, guess: Floats) -> Floats:
+    """Inverse variances (t,) of the samples of a mean profile, given what is known of its shape (6,).
+
+    The flanks of a sharp picture, read between pixels, are not those of a Gaussian; of a thin crack little else is
+    seen.
+    """
+    thin, sharp = guess[WIDTH] / THIN_PX, np.exp(guess[LOG_BLUR]) / SHARP_PX
+    share = MODEL_ERROR + SHARP_MODEL_ERROR * float(np.exp(-(thin**2) - sharp**4))
+    model = share * max(float(np.ptp(pool.profile[pool.rows > 0])) if (pool.rows > 0).any() else 0.0, 1.0)
+    return np.where(pool.rows > 0, 1 / (pool.noise / np.maximum(pool.rows * STEP_PX, 1e-9) + model**2), 0.0)
+
+
+def fit_pools(pools: list[Pool], prior: Prior, start: Floats) -> list[Shape]:
+    """Fitted shapes of pooled profiles, those of one length together, from first guesses (k, 6)."""
     shapes: dict[int, Shape] = {}
     lengths = np.array([len(pool.at) for pool in pools])
     for length in np.unique(lengths):
@@ -210,13 +235,13 @@ def fit_pools(pools: list[Pool], prior: Prior) -> list[Shape]:
         fit = fit_blurred_boxes(
             same[0].at.astype(np.float64),
             np.array([pool.profile for pool in same]),
-            np.array([pool.weights for pool in same]),
-            np.array([first_guess(pool) for pool in same]),
+            np.array([weigh(pools[number], start[number]) for number in numbers]),
+            start[numbers],
             part,
         )
         sigmas = fit.sigmas()
         shapes |= {
-            int(number): Shape(pools[number].middle, values, sigma, pools[number].noise)
+            int(number): Shape(pools[number].middle, values, sigma, pools[number].noise, int(pools[number].rows.max()))
             for number, values, sigma in zip(numbers, fit.values, sigmas, strict=True)
         }
     return [shapes[number] for number in range(len(pools))]
@@ -224,7 +249,7 @@ def fit_pools(pools: list[Pool], prior: Prior) -> list[Shape]:
 
 def first_guess(pool: Pool) -> Floats:
     """Parameters (6,) to start from: ground from the outer samples, width from the darkness missing there."""
-    at, seen = pool.at.astype(np.float64), pool.weights > 0
+    at, seen = pool.at.astype(np.float64), pool.rows > 0
     outer = seen & (np.abs(at) > at[-1] * 0.65)
     if outer.sum() < 4:
         outer = seen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from crackwise.measure.branch import Branch, normals
 
-__all__ = ["STEP_PX", "Crossing", "cross", "offsets", "read_across"]
+__all__ = ["STEP_PX", "Crossing", "blur_along", "cross", "offsets", "read_across"]
 
 Floats = NDArray[np.float32]
 
@@ -40,7 +41,7 @@ def offsets(reach_px: float) -> Floats:
     return np.arange(-half, half + 1, dtype=np.float32) * np.float32(STEP_PX)
 
 
-def read_across(plane: NDArray[np.generic], points: NDArray[np.float64], at: Floats, border: int) -> Floats:
+def read_across(plane: NDArray[Any], points: NDArray[np.float64], at: Floats, border: int) -> Floats:
     """Values (n, t) of a plane (h, w) along the normals of a line; `border` is OpenCV's rule outside the plane."""
     across = normals(points).astype(np.float32)
     start = points.astype(np.float32)
@@ -50,7 +51,7 @@ def read_across(plane: NDArray[np.generic], points: NDArray[np.float64], at: Flo
         cv2.remap(plane, columns[i : i + MOST_ROWS], rows[i : i + MOST_ROWS], cv2.INTER_LINEAR, borderMode=border)
         for i in range(0, len(points), MOST_ROWS)
     ]
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+    return np.asarray(parts[0] if len(parts) == 1 else np.concatenate(parts), dtype=np.float32)
 
 
 def cross(mask: NDArray[np.uint8], branch: Branch, at: Floats) -> Crossing:
@@ -67,10 +68,12 @@ def cross(mask: NDArray[np.uint8], branch: Branch, at: Floats) -> Crossing:
 
 def free_side(inside: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
     """Samples (n, t) outwards from the centre before another crack begins, and how many (n,) lie in the own one."""
-    left_own = np.logical_or.accumulate(~inside, axis=1)
-    again = left_own & inside
-    first = np.where(again.any(axis=1), again.argmax(axis=1) - round(NEIGHBOUR_MARGIN_PX / STEP_PX), inside.shape[1])
-    return np.arange(inside.shape[1]) < first[:, None], (~left_own).sum(axis=1)
+    run = np.where(inside.all(axis=1), inside.shape[1], (~inside).argmax(axis=1))
+    free = np.ones(inside.shape, np.bool_)
+    for row in np.flatnonzero(inside.sum(axis=1) > run):
+        again = run[row] + int(inside[row, run[row] :].argmax()) - round(NEIGHBOUR_MARGIN_PX / STEP_PX)
+        free[row, max(again, 0) :] = False
+    return free, run
 
 
 def away_from_ends(branch: Branch) -> NDArray[np.bool_]:
@@ -83,4 +86,15 @@ def away_from_ends(branch: Branch) -> NDArray[np.bool_]:
         for end, junction in ((0, branch.starts_in_junction), (-1, branch.ends_in_junction))
     ]
     place = np.arange(n)
-    return (place >= np.floor(zones[0])) & (place <= n - 1 - np.floor(zones[1]))
+    return np.asarray((place >= np.floor(zones[0])) & (place <= n - 1 - np.floor(zones[1])))
+
+
+def blur_along(values: NDArray[Any], sigma_px: float, closed: bool) -> NDArray[Any]:
+    """Values (n, t) or (n,) smoothed along the branch by a Gaussian."""
+    rows = values.reshape(len(values), -1)
+    margin = min(round(4 * sigma_px), len(rows)) if closed else 0
+    if margin:
+        rows = np.concatenate((rows[-margin:], rows, rows[:margin]))
+    kernel = cv2.getGaussianKernel(2 * round(4 * sigma_px) + 1, sigma_px)
+    smooth = cv2.sepFilter2D(rows, -1, np.ones(1), kernel, borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(smooth[margin : len(smooth) - margin]).reshape(values.shape)

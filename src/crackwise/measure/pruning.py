@@ -13,6 +13,7 @@ __all__ = ["prune"]
 SPUR_WIDTHS = 1.0
 """A side branch is a spur unless it sticks out of its parent by more than this many widths of the parent."""
 SPUR_LEAST_PX = 3.0
+PINHOLE_WIDTHS = 1.0
 LINK_RADII = 1.5
 """Two junctions nearer than this many half widths are one: a crossing makes two junctions and a stub between."""
 
@@ -21,10 +22,10 @@ def prune(graph: Graph) -> list[Chain]:
     """Chains without spurs, joined where a junction is left with two, in the order of the graph."""
     chains = graph.chains
     while True:
-        spurs = find_spurs(chains)
-        if not spurs:
+        gone = find_spurs(chains) or find_pinholes(chains)
+        if not gone:
             break
-        chains = join([chain for number, chain in enumerate(chains) if number not in spurs])
+        chains = join([chain for number, chain in enumerate(chains) if number not in gone])
     return join(contract(chains))
 
 
@@ -36,6 +37,38 @@ def find_spurs(chains: list[Chain]) -> set[int]:
             longest = sorted(set(meeting), key=lambda number: chains[number].length_px)[-2:]
             spurs.difference_update(longest)
     return spurs
+
+
+def find_pinholes(chains: list[Chain]) -> set[int]:
+    """Numbers of the chains to drop because they lead round a hole smaller than the crack is wide."""
+    gone: set[int] = set()
+    sides: dict[tuple[int, int], int] = {}
+    for number, chain in enumerate(chains):
+        if chain.closed or TIP in (chain.start, chain.end):
+            continue
+        ends = (min(chain.start, chain.end), max(chain.start, chain.end))
+        if chain.start == chain.end:
+            if area(chain.points) < pinhole_px(chain):
+                gone.add(number)
+        elif ends in sides:
+            other = chains[sides[ends]]
+            back = other.points[::-1] if other.start == chain.start else other.points
+            if area(np.concatenate((chain.points, back))) < pinhole_px(chain):
+                gone.add(number)
+        else:
+            sides[ends] = number
+    return gone
+
+
+def area(ring: np.ndarray) -> float:
+    """Area inside a ring of points (n, 2), px."""
+    rows, columns = ring.T
+    return float(abs(rows @ np.roll(columns, 1) - columns @ np.roll(rows, 1)) / 2)
+
+
+def pinhole_px(chain: Chain) -> float:
+    """The smallest area that two sides of a real ring enclose between their centrelines, px."""
+    return float((PINHOLE_WIDTHS * 2 * max(chain.radii[0], chain.radii[-1], 1.0)) ** 2)
 
 
 def is_spur(chain: Chain) -> bool:

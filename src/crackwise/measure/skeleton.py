@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -16,8 +17,11 @@ __all__ = ["TIP", "Chain", "Graph", "skeleton_graph"]
 
 TIP = -1
 """Where a chain ends free, instead of the number of a junction."""
-FIRST_HALO_PX = 16
-TILE_PER_HALO = 8
+TILE_PX = 128
+HALOS_PX = (16, 64)
+"""Around every tile; the second where a crack is too wide for the first."""
+COARSE = 4
+"""Pixels to a side of the grid on which still wider ones are traced."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,53 +56,80 @@ class Graph:
 
 
 def skeleton_graph(mask: NDArray[np.bool_]) -> Graph:
-    """Chains of the skeleton of a mask (h, w); the cost follows the area of the cracks, not of the picture."""
-    points, radii = skeleton_points(mask)
+    """Chains of the skeleton of a mask (h, w); the cost follows the area of the cracks, not of the picture.
+
+    A mask with bodies more than about 60 px wide is traced on a coarser grid.
+    """
+    found = skeleton_points(mask)
+    if found is None:
+        return enlarge(skeleton_graph(coarsen(mask)))
+    points, radii = found
     if len(points) == 0:
         return Graph([], np.empty((0, 2)))
     pairs = neighbour_pairs(points, stride=mask.shape[1] + 2)
     return split_at_junctions(points, radii, pairs)
 
 
-def skeleton_points(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Skeleton pixels (n, 2), in reading order, and the half width of the mask at each.
+def coarsen(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The mask with one pixel for each block that holds any."""
+    height, width = (-(-side // COARSE) for side in mask.shape)
+    padded = np.pad(mask, ((0, height * COARSE - mask.shape[0]), (0, width * COARSE - mask.shape[1])))
+    return np.asarray(padded.reshape(height, COARSE, width, COARSE).any(axis=(1, 3)))
 
-    Works on the occupied tiles only. A skeleton pixel depends on pixels within about twice the half width, so
-    the tiles grow until their halo holds that: the result is the skeleton of the whole mask.
+
+def enlarge(graph: Graph) -> Graph:
+    """The graph of a coarsened mask in pixels of the mask itself."""
+    middle = (COARSE - 1) / 2
+    chains = [
+        replace(chain, points=chain.points * COARSE + middle, radii=chain.radii * COARSE) for chain in graph.chains
+    ]
+    return Graph(chains, graph.junctions * COARSE + middle)
+
+
+def skeleton_points(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.float64]] | None:
+    """Skeleton pixels (n, 2), in reading order, and the half width of the mask at each; None where it is too wide.
+
+    Works on the occupied tiles only. A skeleton pixel depends on pixels within about twice the half width; the halo
+    of every tile holds that, so the result is the skeleton of the whole mask.
     """
-    halo = FIRST_HALO_PX
-    while True:
-        found = [tile_skeleton(mask, top, left, halo) for top, left in occupied_tiles(mask, halo * TILE_PER_HALO)]
-        points = np.concatenate([np.empty((0, 2), np.int64), *(p for p, _ in found)])
-        radii = np.concatenate([np.empty(0), *(r for _, r in found)])
-        if halo * TILE_PER_HALO >= max(mask.shape) or radii.max(initial=0) <= halo / 2 - 1:
-            order = np.lexsort((points[:, 1], points[:, 0]))
-            return points[order], radii[order]
-        halo *= 4
+    found = []
+    for top, left in occupied_tiles(mask):
+        tile = next(filter(None, (tile_skeleton(mask, top, left, halo) for halo in HALOS_PX)), None)
+        if tile is None:
+            return None
+        found.append(tile)
+    points = np.concatenate([np.empty((0, 2), np.int64), *(p for p, _ in found)])
+    radii = np.concatenate([np.empty(0), *(r for _, r in found)])
+    order = np.lexsort((points[:, 1], points[:, 0]))
+    return points[order], radii[order]
 
 
-def occupied_tiles(mask: NDArray[np.bool_], tile: int) -> Iterator[tuple[int, int]]:
+def occupied_tiles(mask: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
     """Corners of the tiles that hold a crack pixel."""
-    height, width = mask.shape
-    for top in range(0, height, tile):
-        columns = np.flatnonzero(mask[top : top + tile].any(axis=0))
-        yield from ((top, int(left) * tile) for left in np.unique(columns // tile))
+    for top in range(0, mask.shape[0], TILE_PX):
+        columns = np.flatnonzero(mask[top : top + TILE_PX].any(axis=0))
+        yield from ((top, int(left) * TILE_PX) for left in np.unique(columns // TILE_PX))
 
 
 def tile_skeleton(
     mask: NDArray[np.bool_], top: int, left: int, halo: int
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Skeleton pixels of one tile, in coordinates of the whole mask, and the half widths there."""
-    tile = halo * TILE_PER_HALO
+) -> tuple[NDArray[np.int64], NDArray[np.float64]] | None:
+    """Skeleton pixels of a tile, in coordinates of the whole mask, and the half widths there; None: too wide."""
     row, column = max(top - halo, 0), max(left - halo, 0)
-    window = mask[row : top + tile + halo, column : left + tile + halo]
+    window = mask[row : top + TILE_PX + halo, column : left + TILE_PX + halo]
+    widest = np.inf if window.shape == mask.shape else halo / 2 - 1
     rows, columns = np.flatnonzero(window.any(axis=1)), np.flatnonzero(window.any(axis=0))
-    window = np.pad(window[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], 1)
-    distance = cv2.distanceTransform(window.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
-    inside = np.flatnonzero(skeletonize(window))
-    points = np.column_stack(np.divmod(inside, window.shape[1])) + (row + rows[0] - 1, column + columns[0] - 1)
-    core = ((points >= (top, left)) & (points < (top + tile, left + tile))).all(axis=1)
-    return points[core], distance.ravel()[inside[core]] - 0.5
+    padded = np.pad(window[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], 1).view(np.uint8)
+    row, column = row + int(rows[0]) - 1, column + int(columns[0]) - 1
+    filled = np.asarray(cv2.medianBlur(padded, 3), dtype=np.uint8) | padded  # pinholes would make loops
+    distance = cv2.distanceTransform(filled, cv2.DIST_L2, cv2.DIST_MASK_5)
+    core = distance[max(top - row, 0) : top + TILE_PX - row, max(left - column, 0) : left + TILE_PX - column]
+    if core.max() > widest:
+        return None
+    inside = np.flatnonzero(skeletonize(filled.view(np.bool_)))  # type: ignore[no-untyped-call]
+    points = np.column_stack(np.divmod(inside, filled.shape[1])) + np.array((row, column))
+    own = ((points >= (top, left)) & (points < (top + TILE_PX, left + TILE_PX))).all(axis=1)
+    return points[own], distance.ravel()[inside[own]] - 0.5
 
 
 def neighbour_pairs(points: NDArray[np.int64], stride: int) -> NDArray[np.int64]:
@@ -119,9 +150,7 @@ def neighbour_pairs(points: NDArray[np.int64], stride: int) -> NDArray[np.int64]
     return np.concatenate(pairs)
 
 
-def split_at_junctions(
-    points: NDArray[np.int64], radii: NDArray[np.float64], pairs: NDArray[np.int64]
-) -> Graph:
+def split_at_junctions(points: NDArray[np.int64], radii: NDArray[np.float64], pairs: NDArray[np.int64]) -> Graph:
     """Walk every chain once; touching pixels with three or more neighbours are one junction."""
     n = len(points)
     ends = np.concatenate((pairs, pairs[:, ::-1]))
@@ -130,7 +159,7 @@ def split_at_junctions(
     junction_of, centres = number_junctions(points, pairs, degree)
     first = np.concatenate(([0], np.cumsum(degree))).tolist()
     neighbours, junctions = ends[:, 1].tolist(), junction_of.tolist()
-    lists = [neighbours[a:b] for a, b in zip(first[:-1], first[1:], strict=True)]
+    lists = [neighbours[a:b] for a, b in pairwise(first)]
 
     chains = []
     for path, closed in walk(lists, junctions):
@@ -168,10 +197,10 @@ def walk(neighbours: list[list[int]], junctions: list[int]) -> Iterator[tuple[li
         path = [previous, here]
         while junctions[here] == TIP and not seen[here]:
             seen[here] = 1
-            onward = [n for n in neighbours[here] if n != previous]
-            if not onward:
+            around = neighbours[here]
+            if len(around) == 1:
                 break
-            previous, here = here, onward[0]
+            previous, here = here, around[1] if around[0] == previous else around[0]
             path.append(here)
         return path
 
