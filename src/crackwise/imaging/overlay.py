@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from itertools import chain, islice
 
 import cv2
 import numpy as np
@@ -29,8 +30,8 @@ JPEG_LONGEST_PX = 65_500
 def draw_overlay(pixels: Pixels, mask: Pixels, centrelines: Mapping[str, Line]) -> Pixels:
     """The photograph (h, w, 3) with the mask in colour, and every centreline (n, 2: row, column) with its name.
 
-    Lines and letters grow with the picture. Names are set beside their crack, the longest crack first; one that finds
-    no free place is left out rather than written over another.
+    Lines and letters grow with the picture. Names are set beside their crack, the longest crack first, off other
+    cracks where that can be; one that finds no free place is left out rather than written over another.
     """
     picture = tint(pixels, mask)
     unit = max(1, round(max(picture.shape[:2]) / 2000))
@@ -40,10 +41,11 @@ def draw_overlay(pixels: Pixels, mask: Pixels, centrelines: Mapping[str, Line]) 
     taken: list[Box] = []
     for name, line in sorted(centrelines.items(), key=lambda pair: -len(pair[1])):
         plate = draw_plate(name, picture.shape)
-        box = next(free_places(plate, line, picture.shape, taken), None)
-        if box is not None:
-            taken.append(box)
-            picture[box[1] : box[3], box[0] : box[2]] = plate
+        boxes = list(free_places(plate, line, picture.shape, taken))
+        clear = (box for box in boxes if not mask[box[1] : box[3], box[0] : box[2]].any())
+        for left, top, right, bottom in islice(chain(clear, boxes), 1):
+            taken.append((left, top, right, bottom))
+            picture[top:bottom, left:right] = plate
     return picture
 
 
