@@ -63,16 +63,16 @@ def inspect(
 
         def tell(entry: Entry) -> None:
             advance()
-            if entry.error is None:
-                say(summary_line(entry))
-            else:
+            if entry.result is None:
                 typer.echo(f"error: {entry.error}", err=True)
+            else:
+                say(summary_line(entry))
 
         entries = inspect_batch(jobs, out, predictor, settings, on_entry=tell)
     if as_json:
         print_list(read_results(out, entries))
     typer.echo(f"Report: {out / 'report.html'}", err=as_json)
-    if any(entry.error for entry in entries):
+    if any(entry.result is None for entry in entries):
         raise typer.Exit(1)
 
 
