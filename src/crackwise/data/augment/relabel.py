@@ -2,8 +2,9 @@
 
 The same photographs carry strokes of different width in different sets (annotators' habit, or masks drawn at a lower
 resolution); a network trained on all of them learns no width at all. Inside a wide label the crack is where the picture
-is at least half as dark, against the ground beside the label, as the darkest point nearby (full width at half maximum).
-The rest of the label is marked as not labelled, so that neither answer is punished there.
+is at least half as dark, against the ground beside the label, as the darkest point nearby (full width at half maximum),
+and one pixel around that, where its blurred edge lies. The rest of the label is marked as not labelled, so that neither
+answer is punished there.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ def narrow(sample: Sample) -> Sample:
         return sample
     darkness = darkness_within(sample.image.numpy().mean(0), label)
     depth = cv2.dilate(darkness, np.ones((NEIGHBOURHOOD_PX, NEIGHBOURHOOD_PX), np.uint8))
-    core = torch.from_numpy((darkness > 0.5 * depth) & (depth > LEAST_CONTRAST))
+    dark = ((darkness > 0.5 * depth) & (depth > LEAST_CONTRAST)).astype(np.uint8)
+    core = torch.from_numpy(cv2.dilate(dark, np.ones((3, 3), np.uint8)).astype(bool))
     target = sample.target.clone()
     target[(target == 1) & ~core] = NOT_LABELLED
     return sample._replace(target=target)
