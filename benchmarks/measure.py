@@ -2,8 +2,8 @@
 
     python benchmarks/measure.py [MODEL.onnx]
 
-Draws 4000 x 3000 px with about 1.5 % crack pixels. Prints CPU seconds, best of the rounds, one thread, both kinds of work
-in turns so that a busy machine slows them alike; with a model, also their ratio (target: at most 0.25).
+Draws 4000 x 3000 px with about 1.5 % crack pixels. Prints CPU seconds, best of the rounds, one thread, both kinds of
+work in turns so that a busy machine slows them alike; with a model, also their ratio (target: at most 0.25).
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ def draw(rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.float3
         turns = rng.uniform(0, 2 * np.pi) + np.cumsum(rng.normal(0, 0.3, STEPS))
         steps = STEP_PX * np.column_stack((np.cos(turns), np.sin(turns)))
         line = rng.uniform((0, 0), SHAPE[::-1]) + np.cumsum(steps, axis=0)
-        cv2.polylines(mask, [line.astype(np.int32)], isClosed=False, color=255, thickness=WIDTH_PX, lineType=cv2.LINE_AA)
+        cv2.polylines(
+            mask, [line.astype(np.int32)], isClosed=False, color=255, thickness=WIDTH_PX, lineType=cv2.LINE_AA
+        )
     plane = mask.astype(np.float32) / 255
     grey = 180 - 120 * cv2.GaussianBlur(plane, (0, 0), 0.8) + rng.normal(0, 4, SHAPE)
     return np.repeat(np.clip(grey, 0, 255).astype(np.uint8)[..., None], 3, axis=2), plane
@@ -49,7 +51,9 @@ def main() -> None:
     """Print the table."""
     cv2.setNumThreads(THREADS)
     photo, plane = draw(np.random.default_rng(0))
-    print(f"12 megapixels, {100 * float((plane >= 0.5).mean()):.1f} % crack pixels, {len(measure(None, plane))} branches")
+    print(
+        f"12 megapixels, {100 * float((plane >= 0.5).mean()):.1f} % crack pixels, {len(measure(None, plane))} branches"
+    )
     works: dict[str, Callable[[], object]] = {
         "measure, with photograph": lambda: measure(photo, plane),
         "measure, map alone": lambda: measure(None, plane),

@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 
 from crackwise.errors import ImageError, ScaleUnknownError
-from crackwise.measure.branch import Branch, normals, smooth, trace
+from crackwise.measure.branch import Branch, trace
+from crackwise.measure.curve import normals, smooth
 from crackwise.measure.width import CORRELATION_PX, WIDTHS, Reading
 
 __all__ = ["Crack", "measure", "totals"]
 
 CONFIDENCE = 1.96
 """Half width of a 95 % interval in standard deviations."""
-HELD_PX = 9
+HELD_PX = 15
 """The largest width is one held over the middle of this many points, never a single one."""
 
 
@@ -231,9 +232,9 @@ def bounding_box(
     centreline: NDArray[np.float64], widths_px: NDArray[np.float64], shape: tuple[int, ...]
 ) -> tuple[int, int, int, int]:
     """x0, y0, x1, y1 of the pixels that the body of a crack covers by more than a quarter, inside the picture."""
-    half = widths_px[:, None] / 2
-    low = np.clip(np.floor((centreline - half).min(axis=0) + 0.75), 0, np.subtract(shape, 1)).astype(int)
-    high = np.clip(np.ceil((centreline + half).max(axis=0) + 0.25), low + 1, shape).astype(int)
+    aside = np.abs(normals(centreline)) * widths_px[:, None] / 2
+    low = np.clip(np.floor((centreline - aside).min(axis=0) + 0.75), 0, np.subtract(shape, 1)).astype(int)
+    high = np.clip(np.ceil((centreline + aside).max(axis=0) + 0.25), low + 1, shape).astype(int)
     return int(low[1]), int(low[0]), int(high[1]), int(high[0])
 
 

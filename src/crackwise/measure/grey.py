@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crackwise.measure.blurred_box import CENTRE, DEPTH, GROUND, LOG_BLUR, SLOPE, WIDTH, Prior, fit_blurred_boxes
-from crackwise.measure.branch import Branch, normals
+from crackwise.measure.branch import Branch
+from crackwise.measure.curve import normals
 from crackwise.measure.profile import STEP_PX, blur_along, cross, offsets, read_across
 
 __all__ = ["Profiles", "Shape", "fit_shapes", "grey_profiles"]
@@ -27,7 +28,7 @@ OUTLIER = 2.5
 LEAST_GROUND = 10.0
 """Grey level of ground too black for a crack to be darker."""
 
-DARKNESS, DARKNESS_SIGMA = 0.69, 0.07
+DARKNESS, DARKNESS_SIGMA = 0.69, 0.065
 """Depth of a crack as a share of its ground, for all cracks of a photograph together."""
 DARKNESS_SCATTER = 0.04
 """How much that differs between the cracks of one photograph."""

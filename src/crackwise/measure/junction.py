@@ -18,7 +18,7 @@ Points = NDArray[np.float64]
 BENT_RADII = 2.0
 """Within this many half widths of the junction a skeleton is not the middle of its arm."""
 STRAIGHT_RADII = 3.0
-STRAIGHT_LEAST_PX = 12.0
+STRAIGHT_LEAST_PX = 24.0
 HOLD = 0.05
 """Weight of the skeleton's own junction beside the arms: it decides where all arms are parallel."""
 

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from crackwise.measure.branch import Branch, normals
+from crackwise.measure.branch import Branch
+from crackwise.measure.curve import normals
 
 __all__ = ["STEP_PX", "Crossing", "blur_along", "cross", "offsets", "read_across"]
 

@@ -35,7 +35,7 @@ LEAST_DARKNESS = 2.0
 """... and in grey levels x px."""
 WIDEST_MASKS = 3.0
 """A dark band wider than this many masks is something else."""
-FLOOR_PX = 0.022
+FLOOR_PX = 0.017
 """What rounding to pixels and grey levels leaves of the sharpest pictures."""
 SOFT_SHARE = 0.25
 DRAWN_SOFTNESS_PX = 0.6
