@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from crackwise.batch import Settings, find_photos, inspect_batch, name_outputs, read_results
+from crackwise.batch import Settings, find_photos, inspect_batch, name_outputs, read_results, walk
 from crackwise.errors import CrackwiseError, ImageError, ModelError
 from crackwise.imaging.image import read_image
 from crackwise.predictor import ModelCard
@@ -207,6 +207,21 @@ def test_missing_places_and_folders_without_photos_are_one_error(tmp_path: Path)
         find_photos([tmp_path, tmp_path / "absent.jpg"], tmp_path / "out")
     with pytest.raises(ImageError, match="No photograph in"):
         find_photos([tmp_path], tmp_path / "out")
+
+
+def test_a_name_too_long_and_a_folder_that_vanished_are_one_error(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match="File name too long"):
+        find_photos(["n" * 5000], tmp_path)
+    with pytest.raises(ImageError, match="Cannot read the folder"):
+        list(walk(tmp_path / "vanished", tmp_path))
+
+
+def test_a_photo_that_vanished_is_one_bad_photo(photos: Path, tmp_path: Path) -> None:
+    jobs = name_outputs(find_photos([photos], tmp_path / "out"))
+    (photos / "a.jpg").unlink()
+    first, second, *_ = inspect_batch(jobs, tmp_path / "out", Darkness(), Settings())
+    assert "No such file" in (first.error or "")
+    assert second.result is not None
 
 
 def test_an_output_folder_that_cannot_be_is_one_error(photos: Path, tmp_path: Path) -> None:

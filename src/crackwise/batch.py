@@ -59,7 +59,10 @@ def find_photos(inputs: Iterable[str | Path], out: str | Path) -> tuple[Path, ..
         ImageError: a path that is not there, or no photograph at all.
     """
     places = [Path(place) for place in inputs]
-    missing = [str(place) for place in places if not place.exists()]
+    try:
+        missing = [str(place) for place in places if not place.exists()]
+    except OSError as error:
+        raise ImageError(f"Cannot look for {error.filename}: {error.strerror}.") from error
     if missing:
         raise ImageError(f"No file or folder at {', '.join(map(repr, missing))}. Check the spelling.")
     photos: dict[Path, Path] = {}
@@ -77,11 +80,16 @@ def find_photos(inputs: Iterable[str | Path], out: str | Path) -> tuple[Path, ..
 def walk(folder: Path, out: Path) -> Iterator[Path]:
     """Files below a folder that are named like pictures."""
     own = {(out / name).resolve() for name in FOLDERS}
-    for place, folders, names in os.walk(folder):
+    for place, folders, names in os.walk(folder, onerror=refuse_folder):
         folders[:] = sorted(f for f in folders if not f.startswith(".") and (Path(place) / f).resolve() not in own)
         for name in sorted(names):
             if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
                 yield Path(place) / name
+
+
+def refuse_folder(error: OSError) -> None:
+    """A folder that cannot be listed is not one without photographs."""
+    raise ImageError(f"Cannot read the folder {error.filename}: {error.strerror}.") from error
 
 
 def name_outputs(photos: Iterable[Path]) -> tuple[Job, ...]:

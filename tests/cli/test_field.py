@@ -208,7 +208,7 @@ def test_a_mask_is_measured_for_programs_and_for_people(tmp_path: Path, crackwis
     code, out, _ = crackwise("measure", tmp_path / "mask.png")
     assert code == 0
     assert out.splitlines()[0].split() == ["crack", "length", "mean", "width", "median", "widest", "direction"]
-    assert out.splitlines()[-1].startswith("1 cracks, 26")
+    assert out.splitlines()[-1].startswith("1 crack, 26")
 
 
 def test_a_mask_and_a_photo_that_do_not_fit_are_one_line(tmp_path: Path, crackwise: Command) -> None:

@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
 
 
 def inspect(
-    photos: Annotated[list[Path], typer.Argument(metavar="PHOTO|FOLDER...", help="Photographs, or folders of them.")],
+    photos: Annotated[list[Path], typer.Argument(metavar="PHOTO|FOLDER", help="Photographs, or folders of them.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the results go.")],
     model: Annotated[
         str, typer.Option("--model", metavar="MODEL", help="An .onnx file, a run folder, or the packaged model.")
@@ -161,4 +161,5 @@ def plain_table(measured: dict[str, Any]) -> Iterator[str]:
     if totals["crack_area_mm2"] is not None:
         area = f"{totals['crack_area_mm2']:,.0f} mm², {totals['crack_density_m_per_m2']:.2f} m/m²"
     length = length_text(totals["crack_length_px"], totals["crack_length_mm"])
-    yield f"{totals['crack_count']} cracks, {length}, {area}"
+    count = totals["crack_count"]
+    yield f"{count} crack{'' if count == 1 else 's'}, {length}, {area}"

@@ -113,11 +113,11 @@ def read_mask(path: str | Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> Pi
 
 def read_checked(path: Path, max_megapixels: float) -> bytes:
     """The bytes of a file whose header says that it is one picture of a permitted size."""
-    if path.is_dir():
-        raise ImageError(f"{path} is a folder, not a picture.")
-    if path.exists() and not path.is_file():
-        raise ImageError(f"{path} is not a regular file.")
     try:
+        if path.is_dir():
+            raise ImageError(f"{path} is a folder, not a picture.")
+        if path.exists() and not path.is_file():
+            raise ImageError(f"{path} is not a regular file.")
         with path.open("rb") as file:
             check_header(file, path, max_megapixels)
             file.seek(0)
@@ -171,6 +171,8 @@ def damage_of(path: str | Path) -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
+    except Image.DecompressionBombError as error:  # Pillow's own limit, which its WebP reader alone insists on
+        raise ImageError(f"{path} has more pixels than a WebP may have here. Convert it to TIFF.") from error
     except DAMAGE as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ImageError(f"{path} is damaged or incomplete: {reason}. Copy it again from the camera.") from error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from itertools import chain, islice
 
 import cv2
 import numpy as np
@@ -15,8 +14,8 @@ __all__ = ["draw_heat", "draw_overlay", "encode_jpeg", "encode_png", "encode_tif
 
 Pixels = NDArray[np.uint8]
 Line = NDArray[np.floating]
-Box = tuple[int, int, int, int]
-"""Left, top, right, bottom; the last two lie outside."""
+Place = tuple[slice, slice]
+"""Rows and columns of a plate."""
 
 CRACK_RGB = (235, 30, 99)
 CENTRELINE_RGB = (255, 235, 59)
@@ -38,14 +37,12 @@ def draw_overlay(pixels: Pixels, mask: Pixels, centrelines: Mapping[str, Line]) 
     for line in centrelines.values():
         points = np.rint(line[:, ::-1] * (1 << SUBPIXEL_BITS)).astype(np.int32)
         cv2.polylines(picture, [points], False, CENTRELINE_RGB, unit, cv2.LINE_AA, SUBPIXEL_BITS)
-    taken: list[Box] = []
+    plates = np.zeros_like(mask)
     for name, line in sorted(centrelines.items(), key=lambda pair: -len(pair[1])):
         plate = draw_plate(name, picture.shape)
-        boxes = list(free_places(plate, line, picture.shape, taken))
-        clear = (box for box in boxes if not mask[box[1] : box[3], box[0] : box[2]].any())
-        for left, top, right, bottom in islice(chain(clear, boxes), 1):
-            taken.append((left, top, right, bottom))
-            picture[top:bottom, left:right] = plate
+        place = find_place(plate, line, mask, plates)
+        if place is not None:
+            picture[place], plates[place] = plate, 255
     return picture
 
 
@@ -53,7 +50,8 @@ def tint(pixels: Pixels, mask: Pixels) -> Pixels:
     """A copy with the pixels of the mask drawn towards the crack's colour."""
     picture = pixels.copy()
     inside = mask > 0
-    picture[inside] = np.rint((1 - TINT) * pixels[inside] + TINT * np.array(CRACK_RGB)).astype(np.uint8)
+    tinted = np.rint((1 - TINT) * np.arange(256)[:, None] + TINT * np.array(CRACK_RGB)).astype(np.uint8)
+    picture[inside] = tinted[pixels[inside], [0, 1, 2]]
     return picture
 
 
@@ -68,24 +66,28 @@ def draw_plate(name: str, shape: tuple[int, ...]) -> Pixels:
     return np.asarray(plate)
 
 
-def free_places(plate: Pixels, line: Line, shape: tuple[int, ...], taken: list[Box]) -> Iterator[Box]:
-    """Places beside the line, the middle of the line first, that lie inside the picture and on no other plate."""
-    height, width = plate.shape[:2]
+def find_place(plate: Pixels, line: Line, mask: Pixels, plates: Pixels) -> Place | None:
+    """A place beside the line on no other plate, and on no crack if there is one."""
+    second_choice = None
+    for place in places_beside(line, plate.shape, mask.shape):
+        if not plates[place].any():
+            if not mask[place].any():
+                return place
+            second_choice = second_choice or place
+    return second_choice
+
+
+def places_beside(line: Line, size: tuple[int, ...], shape: tuple[int, ...]) -> Iterator[Place]:
+    """Places of a plate that lie inside the picture, beside the middle of the line first."""
+    height, width = size[:2]
     for part in (0.5, 0.35, 0.65, 0.2, 0.8, 0.05, 0.95):
         row, column = line[min(int(part * len(line)), len(line) - 1)]
         for away in (0.9, 1.6):
             for up, right in ((-1, 1), (1, 1), (-1, -1), (1, -1), (0, 1), (0, -1), (-1, 0), (1, 0)):
                 left = round(column + right * away * height + (right - 1) * width / 2)
                 top = round(row + up * away * height - height / 2)
-                box = (left, top, left + width, top + height)
-                inside = left >= 0 and top >= 0 and box[2] <= shape[1] and box[3] <= shape[0]
-                if inside and not any(overlap(box, other) for other in taken):
-                    yield box
-
-
-def overlap(a: Box, b: Box) -> bool:
-    """Whether two boxes share a pixel."""
-    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+                if left >= 0 and top >= 0 and left + width <= shape[1] and top + height <= shape[0]:
+                    yield slice(top, top + height), slice(left, left + width)
 
 
 def draw_heat(probability: NDArray[np.float32]) -> Pixels:
