@@ -61,6 +61,7 @@ def to_branch(line: Points, chain: Chain, radius: float, plane: NDArray[np.float
     if chain.end == TIP:
         points = np.concatenate((points, way_to_tip(plane, points, radius)))
     points = resample(points)
+    points[1:-1] = smooth(points, radius)[1:-1]
     length = arc_lengths(points)[-1]
     alone = chain.start == chain.end == TIP
     if length < (max(LEAST_LENGTH_PX, LEAST_ELONGATION * 2 * radius) if alone else LEAST_BRANCH_PX):
