@@ -1,4 +1,4 @@
-"""The whole way, by the command line: a drawn set is trained on, evaluated, exported, and the file inspects photographs."""
+"""The whole way by the command line: a drawn set is trained on, evaluated, exported; the file inspects photographs."""
 
 from __future__ import annotations
 
