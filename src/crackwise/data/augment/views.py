@@ -18,6 +18,8 @@ from torch.nn import functional as F
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as VF
 
+from crackwise.data.augment.draws import chance, uniform
+from crackwise.data.augment.joints import draw_joints
 from crackwise.data.sample import NOT_LABELLED, Sample
 
 __all__ = ["AugmentConfig", "build_augmentation", "random_view"]
@@ -44,16 +46,6 @@ class AugmentConfig(BaseModel):
     jpeg_p: float = 0.3
     joints_p: float = 0.0
     """Straight joints drawn in a regular grid over the picture: they are not cracks."""
-
-
-def uniform(low: float, high: float) -> float:
-    """One number from torch's generator."""
-    return low + (high - low) * torch.rand(()).item()
-
-
-def chance(p: float) -> bool:
-    """True with probability ``p``."""
-    return torch.rand(()).item() < p
 
 
 def random_view(sample: Sample, config: AugmentConfig) -> Sample:
@@ -184,30 +176,3 @@ def build_augmentation(config: AugmentConfig) -> Callable[[Sample], Sample]:
         return sample._replace(image=image)
 
     return augment
-
-
-def draw_joints(sample: Sample) -> Sample:
-    """Straight joints of a wall of bricks, tiles or slabs: one line, or a regular grid. They are no cracks."""
-    h, w = sample.image.shape[-2:]
-    angle = uniform(-0.15, 0.15) + (math.pi / 2 if chance(0.5) else 0.0)
-    y, x = torch.meshgrid(torch.arange(h, dtype=torch.float32), torch.arange(w, dtype=torch.float32), indexing="ij")
-    along, across = x * math.cos(angle) + y * math.sin(angle), y * math.cos(angle) - x * math.sin(angle)
-    pitch_px = math.exp(uniform(math.log(30), math.log(300)))
-    width_px = math.exp(uniform(math.log(1.0), math.log(min(8.0, pitch_px / 6))))
-    course = torch.floor(across / pitch_px + (start := uniform(0, 1)))
-    from_bed = ((across / pitch_px + start) % 1.0 - 0.5).abs() * pitch_px
-    lines = line_profile(from_bed, width_px)
-    if chance(0.7):
-        head_pitch_px = pitch_px * uniform(1.0, 3.0)
-        stagger = 0.5 * course if chance(0.6) else torch.zeros_like(course)
-        from_head = ((along / head_pitch_px + stagger + uniform(0, 1)) % 1.0 - 0.5).abs() * head_pitch_px
-        lines = torch.maximum(lines, line_profile(from_head, width_px))
-    tone = uniform(0.25, 0.8) if chance(0.75) else uniform(1.15, 1.5)
-    lines = lines * (1 - (sample.target == 1).any(0).float())
-    return sample._replace(image=(sample.image * (1 + (tone - 1) * lines)).clamp(0, 1))
-
-
-def line_profile(distance_px: Tensor, width_px: float) -> Tensor:
-    """Coverage (0..1) of a line of this width at this distance from its middle, with soft edges."""
-    softness_px = uniform(0.5, 1.2)
-    return torch.sigmoid((width_px / 2 - distance_px) / (0.4 * softness_px))
