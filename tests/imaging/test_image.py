@@ -168,6 +168,17 @@ def test_a_png_with_a_changed_byte_is_refused(tmp_path: Path, rng: np.random.Gen
             read_image(tmp_path / "photo.png")
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP"])
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.99])
+def test_a_file_that_is_cut_short_is_refused_in_plain_words(tmp_path: Path, kind: str, share: float) -> None:
+    Image.fromarray(np.arange(30_000, dtype=np.uint8).reshape(100, 100, 3)).save(tmp_path / "whole", kind)
+    whole = (tmp_path / "whole").read_bytes()
+    (tmp_path / "part").write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(ImageError, match="is damaged or incomplete") as caught:
+        read_image(tmp_path / "part")
+    assert "unpack" not in str(caught.value)
+
+
 NO_PICTURES: dict[str, tuple[bytes, str]] = {
     "empty.jpg": (b"", "is empty"),
     "text.jpg": (b"Dear inspector, the photographs follow tomorrow.", "not a JPEG, PNG, TIFF, WebP or BMP"),

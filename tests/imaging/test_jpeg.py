@@ -55,6 +55,21 @@ def test_nearly_every_overwritten_block_is_found(rng: np.random.Generator) -> No
     assert np.mean(found) >= 0.98  # what is missed lies in the lowest bits of brightness, where zeros are plausible
 
 
+@pytest.mark.parametrize("name", [name for name in SETTINGS if "progressive" not in name])
+def test_sixteen_bytes_of_zero_are_enough(name: str, rng: np.random.Generator) -> None:
+    whole = encode(draw_wall(), **SETTINGS[name])
+    for at in rng.integers(whole.find(b"\xff\xda") + 14, len(whole) - 20, 20):
+        assert refused(whole[:at] + bytes(16) + whole[at + 16 :])
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_smooth_drawing_is_no_damage(name: str) -> None:
+    for slope in (1, 4, 18):
+        rows, columns = np.mgrid[:900, :1600]
+        drawing = np.clip(250 + rows * (slope % 7) / 5 - columns * slope / 20, 0, 255).astype(np.uint8)
+        assert not refused(encode(drawing, **SETTINGS[name]))
+
+
 @pytest.mark.parametrize("grey", [0, 128, 255])
 @pytest.mark.parametrize("name", SETTINGS)
 def test_an_even_surface_is_no_damage(name: str, grey: int) -> None:

@@ -67,6 +67,8 @@ DAMAGE = (
     EOFError, MemoryError, NotImplementedError, struct.error, zlib.error,
 )  # fmt: skip
 """What decoders raise over a damaged file."""
+CUT_SHORT = (EOFError, IndexError, struct.error)
+"""Those of them that reading beyond the end raises, in words for programmers."""
 
 
 class Photo(NamedTuple):
@@ -174,7 +176,8 @@ def damage_of(path: str | Path) -> Iterator[None]:
     except Image.DecompressionBombError as error:  # Pillow's own limit, which its WebP reader alone insists on
         raise ImageError(f"{path} has more pixels than a WebP may have here. Convert it to TIFF.") from error
     except DAMAGE as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
+        cut_short = isinstance(error.__cause__ or error, CUT_SHORT)  # Pillow wraps what happens in a header
+        reason = "the file is cut short" if cut_short else " ".join(str(error).split()) or type(error).__name__
         raise ImageError(f"{path} is damaged or incomplete: {reason}. Copy it again from the camera.") from error
 
 

@@ -17,20 +17,22 @@ from numpy.typing import NDArray
 
 __all__ = ["decode_jpeg"]
 
-ZEROS = bytes(64)
 NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 START_OF_SCAN, END_OF_IMAGE, HUFFMAN_TABLES = 0xDA, 0xD9, 0xC4
 WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
 END_OF_BLOCK = 0
+MOST_ZEROS, MOST_ZEROS_OF_COEFFICIENTS = 63, 15
+"""Bytes in a row. Photographs hold up to 5; smooth drawings, in scans that tell few coefficients, some 40."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """Where the coded data of one scan lies, and whether zero bits there could mean an even surface."""
+    """Where the coded data of one scan lies, and how many bytes of zero in a row could mean a picture."""
 
     start: int
     end: int
-    zeros_are_plausible: bool
+    most_zeros: int | None
+    """None: any number, they mean an even surface."""
 
 
 def decode_jpeg(content: bytes) -> NDArray[np.uint8]:
@@ -41,8 +43,10 @@ def decode_jpeg(content: bytes) -> NDArray[np.uint8]:
         LookupError, struct.error: it ends inside a segment.
     """
     for scan in find_scans(content):
-        at = content.find(ZEROS, scan.start, scan.end)
-        if at >= 0 and not scan.zeros_are_plausible:
+        if scan.most_zeros is None:
+            continue
+        at = content.find(bytes(scan.most_zeros + 1), scan.start, scan.end)
+        if at >= 0:
             raise ValueError(f"its data is overwritten with zeros from byte {at} on")
     pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(content, colorspace="RGB", strict=True)
     return pixels
@@ -69,7 +73,7 @@ def find_scans(content: bytes) -> Iterator[Scan]:
             marker = NEXT_MARKER.search(content, end)
             if marker is None:
                 raise ValueError("the end-of-image marker is missing")
-            yield Scan(end, marker.start(), zeros_are_plausible(segment, first_symbols))
+            yield Scan(end, marker.start(), most_zeros(segment, first_symbols))
             end = marker.start()
         at = end
 
@@ -84,16 +88,18 @@ def all_zero_symbols(segment: bytes) -> dict[int, int]:
     return symbols
 
 
-def zeros_are_plausible(segment: bytes, first_symbols: dict[int, int]) -> bool:
-    """Whether an encoder may write a long row of zero bits in this scan.
+def most_zeros(segment: bytes, first_symbols: dict[int, int]) -> int | None:
+    """How many bytes of zero an encoder may write in a row in this scan; None: any number.
 
-    It may where they say "as before" for every component, as in a blown-out sky, and where they are the plain lower
-    bits of brightness. Otherwise they say that hundreds of coefficients in a row are -1, which no picture does.
+    Any number where they say "as before" for every component, as in a blown-out sky, and where they are the plain lower
+    bits of brightness. Otherwise they say that many coefficients in a row are -1, which no picture does.
     """
     first, last, refining = segment[-3], segment[-2], segment[-1] >> 4
     if refining:
-        return first == 0
+        return None if first == 0 else MOST_ZEROS
     tables = [segment[at] for at in range(2, 1 + 2 * segment[0], 2)]
-    codes = [first_symbols[table >> 4] for table in tables] if first == 0 else []
-    codes += [first_symbols[0x10 | table & 15] for table in tables] if last > 0 else []
-    return all(code == END_OF_BLOCK for code in codes)
+    levels = [first_symbols[table >> 4] for table in tables] if first == 0 else []
+    details = [first_symbols[0x10 | table & 15] for table in tables] if last > 0 else []
+    if any(code != END_OF_BLOCK for code in details):
+        return MOST_ZEROS_OF_COEFFICIENTS
+    return MOST_ZEROS if any(levels) else None
