@@ -17,6 +17,7 @@ from crackwise.backends import load_predictor
 from crackwise.data.folder import open_items
 from crackwise.evaluation.bootstrap import estimate_scores
 from crackwise.evaluation.evaluate import evaluate
+from crackwise.evaluation.tally import Tally
 from crackwise.imaging.files import write_atomically
 from crackwise.training.recipe import Recipe, load_recipe
 from crackwise.training.run import train
@@ -40,7 +41,9 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], help="path=value in every fold's recipe")
     options = parser.parse_args()
     recipe = load_recipe(HERE.parent / "recipes" / "cfd_fold0.yaml", options.set)
-    tallies, groups, thresholds = [], [], []
+    tallies: list[Tally] = []
+    groups: list[str] = []
+    thresholds: list[float] = []
     for fold in range(FOLDS):
         run = options.out / f"fold{fold}"
         if not (run / "card.json").is_file():

@@ -1,5 +1,7 @@
 """From a finished run of ``packaged.yaml`` to the model file inside the package.
 
+    crackwise train recipes/packaged_stage1.yaml --out runs/packaged_stage1
+    crackwise train recipes/packaged_stage2.yaml --out runs/packaged_stage2
     crackwise train recipes/packaged.yaml --out runs/packaged
     python recipes/package_model.py runs/packaged
 
@@ -9,15 +11,16 @@ test sets into its card, and exports run and card to ``src/crackwise/packaged/cr
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from crackwise.backends import load_predictor
 from crackwise.backends.export import export
 from crackwise.data.folder import open_items
 from crackwise.evaluation.leaks import find_leaks
 from crackwise.evaluation.sets import evaluate_sets
+from crackwise.imaging.files import write_atomically
 from crackwise.predictor import DataTerms, ModelCard
 from crackwise.training.card import terms_of
 
@@ -33,7 +36,14 @@ TESTS = (
     "noncrack_walls:test",
     "cracktree200",
 )
-IN_CARD = ("pooled_crack_iou", "pooled_f1", "f1@2", "f1@5", "area_ratio", "false_alarm_share_50px")
+IN_CARD = {
+    "pooled_crack_iou": "crack IoU",
+    "pooled_f1": "F1",
+    "f1@2": "F1@2",
+    "f1@5": "F1@5",
+    "area_ratio": "area",
+    "false_alarm_share_50px": "alarms",
+}
 
 
 def main(run: Path) -> None:
@@ -41,8 +51,9 @@ def main(run: Path) -> None:
     predictor = load_predictor(run)
     sets = {name: open_items(name, DATA) for name in TESTS}
     leaks = {name: find_leaks(items, name, predictor.card, DATA) for name, items in sets.items()}
-    out = HERE.parent / "docs" / "models" / "packaged"
-    evaluations = evaluate_sets(predictor, sets, out, leaks=leaks)
+    evaluations = evaluate_sets(predictor, sets, run / "scores", leaks=leaks)
+    for name in ("scores.json", "scores.csv"):  # not the report: it shows photographs of every set
+        write_atomically(HERE.parent / "docs" / "models" / "packaged" / name, (run / "scores" / name).read_bytes())
     scores = {
         f"{name}{'' if subset == 'all' else ' without leaking pictures'}": {
             "pictures": estimates["per_image_f1"].pictures,
@@ -60,8 +71,17 @@ def main(run: Path) -> None:
         card.model_copy(update={"data": trained + tested, "scores": validated | scores}).model_dump_json(indent=2)
     )
     exported = export(run, "onnx", HERE.parent / "src" / "crackwise" / "packaged" / "crackwise-small.onnx")
-    print(json.dumps(scores, indent=2))  # noqa: T201
+    print(markdown(scores))  # noqa: T201
     print(exported)  # noqa: T201
+
+
+def markdown(scores: dict[str, dict[str, Any]]) -> str:
+    """The scores as the table that README and docs show."""
+    lines = ["| set | pictures | " + " | ".join(IN_CARD.values()) + " |", "|---|---" + "|---" * len(IN_CARD) + "|"]
+    for name, row in scores.items():
+        cells = [f"{row[score]:.3f}" if score in row else "" for score in IN_CARD]
+        lines.append(f"| {name} | {row['pictures']} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
