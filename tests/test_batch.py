@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from crackwise import batch
 from crackwise.batch import Settings, find_photos, inspect_batch, name_outputs, read_results, walk
 from crackwise.errors import CrackwiseError, ImageError, ModelError
 from crackwise.imaging.image import read_image
@@ -152,6 +153,28 @@ def test_a_photo_the_model_fails_on_is_one_bad_photo(photos: Path, tmp_path: Pat
     assert [entry.stem for entry in entries if entry.result] == ["a", "b"]
 
 
+@pytest.mark.parametrize("fault", [ValueError("shapes\ndiffer"), IndexError("9"), cv2.error("remap"), AssertionError()])
+@pytest.mark.parametrize("place", ["inspect_photo", "draw_overlay"])
+def test_a_mistake_of_ours_costs_one_photo_and_leaves_none_of_its_files(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, fault: Exception
+) -> None:
+    works = getattr(batch, place)
+    calls = iter(range(99))
+
+    def fails_once(*args: object, **options: object) -> object:
+        if next(calls) == 1:
+            raise fault
+        return works(*args, **options)
+
+    monkeypatch.setattr(batch, place, fails_once)
+    out = tmp_path / "out"
+    entries = run(photos, out)
+    assert [entry.stem for entry in entries if entry.result] == ["a", "c"]
+    assert f"met a mistake in crackwise ({type(fault).__name__}" in (entries[1].error or "")
+    assert "\n" not in (entries[1].error or "")
+    assert not [path for path in tree(out) if "b." in path]
+
+
 def test_results_are_read_back_in_order(photos: Path, tmp_path: Path) -> None:
     entries = run(photos, tmp_path / "out")
     results = list(read_results(tmp_path / "out", entries))
@@ -204,9 +227,17 @@ def test_a_photo_is_never_overwritten_by_a_result(tmp_path: Path) -> None:
 
 def test_missing_places_and_folders_without_photos_are_one_error(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match=r"No file or folder at '.*absent.jpg'"):
-        find_photos([tmp_path, tmp_path / "absent.jpg"], tmp_path / "out")
+        find_photos([tmp_path / "absent.jpg"], tmp_path / "out")
     with pytest.raises(ImageError, match="No photograph in"):
         find_photos([tmp_path], tmp_path / "out")
+
+
+def test_a_name_that_is_nowhere_does_not_stop_the_others(tmp_path: Path) -> None:
+    photo = draw_wall(tmp_path / "a.jpg")
+    jobs = name_outputs(find_photos([tmp_path / "absent.jpg", photo], tmp_path / "out"))
+    first, second = inspect_batch(jobs, tmp_path / "out", Darkness(), Settings())
+    assert "absent.jpg: No such file" in (first.error or "")
+    assert second.result is not None
 
 
 def test_a_name_too_long_and_a_folder_that_vanished_are_one_error(tmp_path: Path) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import cv2
 
 from crackwise.errors import CrackwiseError, ImageError, ModelError
 from crackwise.imaging.files import remove_leftovers, write_atomically
@@ -21,6 +24,8 @@ from crackwise.report.table import Entry, to_csv
 
 __all__ = ["Job", "Settings", "find_photos", "inspect_batch", "name_outputs", "read_results"]
 
+LOG = logging.getLogger(__name__)
+
 FOLDERS = ("masks", "overlays", "results", "maps")
 LONGEST_STEM = 200
 """Bytes; file systems allow 255 for a name."""
@@ -28,6 +33,10 @@ PREVIEWS = {50: 1600, 200: 1000, 1000: 640}
 """Up to so many photographs, previews in the report are so long; beyond, `SMALLEST_PREVIEW_PX`."""
 SMALLEST_PREVIEW_PX = 400
 PREVIEW_QUALITY = 82
+FAULTS = (
+    ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError, cv2.error,
+)  # fmt: skip
+"""What a mistake of our own raises; it costs one photograph, not the folder."""
 
 
 class Job(NamedTuple):
@@ -54,17 +63,18 @@ def find_photos(inputs: Iterable[str | Path], out: str | Path) -> tuple[Path, ..
     """The photographs that files and folders name, each once, folders searched to their depth and in order of name.
 
     In a folder, hidden files, files that are not named like pictures, and the outputs under ``out`` are passed over.
+    A path that is not there stands among them as a photograph that cannot be read.
 
     Raises:
-        ImageError: a path that is not there, or no photograph at all.
+        ImageError: nothing is there at all, or a folder that cannot be listed.
     """
     places = [Path(place) for place in inputs]
     try:
-        missing = [str(place) for place in places if not place.exists()]
+        found = [place.exists() for place in places]
     except OSError as error:
         raise ImageError(f"Cannot look for {error.filename}: {error.strerror}.") from error
-    if missing:
-        raise ImageError(f"No file or folder at {', '.join(map(repr, missing))}. Check the spelling.")
+    if not any(found):
+        raise ImageError(f"No file or folder at {', '.join(repr(str(place)) for place in places)}. Check the spelling.")
     photos: dict[Path, Path] = {}
     for place in places:
         for photo in walk(place, Path(out)) if place.is_dir() else [place]:
@@ -171,24 +181,38 @@ def inspect_job(job: Job, out: Path, predictor: Predictor, settings: Settings, w
     """One photograph to its files."""
     source = printable(job.path)
     try:
-        photo = read_photo(job.path, max_megapixels=settings.max_megapixels)
-        inspection = inspect_photo(
-            photo,
-            predictor,
-            source=source,
-            mm_per_px=settings.mm_per_px,
-            mm_per_px_source=settings.mm_per_px_source,
-            threshold=settings.threshold,
-        )
+        result = inspect_to_files(job, out, predictor, settings)
     except (ImageError, ModelError) as error:
-        return Entry(source, job.stem, error=printable(str(error)))
+        reason = printable(str(error))
     except MemoryError:
-        return Entry(source, job.stem, error=f"{source} needs more memory than there is. Cut it into parts.")
+        reason = f"{source} needs more memory than there is. Cut it into parts."
+    except FAULTS as error:
+        LOG.debug("%s failed", source, exc_info=True)
+        told = " ".join(f"{type(error).__name__} {error}".split())
+        reason = f"{source} met a mistake in crackwise ({told}). Please report it with the photograph."
+    else:
+        for crack in result["cracks"]:
+            widths.add(crack["widths_px"], settings.mm_per_px)
+        return Entry(source, job.stem, result=without_points(result))
+    for path in outputs_of(out, job.stem):
+        path.unlink(missing_ok=True)
+    return Entry(source, job.stem, error=reason)
+
+
+def inspect_to_files(job: Job, out: Path, predictor: Predictor, settings: Settings) -> dict[str, Any]:
+    """The result of one photograph, after its files are written."""
+    photo = read_photo(job.path, max_megapixels=settings.max_megapixels)
+    inspection = inspect_photo(
+        photo,
+        predictor,
+        source=printable(job.path),
+        mm_per_px=settings.mm_per_px,
+        mm_per_px_source=settings.mm_per_px_source,
+        threshold=settings.threshold,
+    )
     result = inspection.to_dict()
     write_outputs(out, job.stem, photo, inspection, result, maps=settings.maps)
-    for crack in result["cracks"]:
-        widths.add(crack["widths_px"], settings.mm_per_px)
-    return Entry(source, job.stem, result=without_points(result))
+    return result
 
 
 def without_points(result: dict[str, Any]) -> dict[str, Any]:
