@@ -56,6 +56,13 @@ def test_a_run_folder_holds_recipe_weights_card_metrics_and_curves(drawn_set: Pa
     assert model(torch.rand(1, 3, 70, 90)).shape == (1, 1, 70, 90)
 
 
+def test_an_epoch_without_validation_shows_no_old_scores(drawn_set: Path, tmp_path: Path) -> None:
+    trainer = {"accelerator": "cpu", "threads": 1, "validate_every_epochs": 2}
+    table = rows(train(recipe_for(drawn_set, trainer=trainer, optim={"epochs": 3}), tmp_path / "run"))
+    assert [bool(row["val_score"]) for row in table] == [False, True, False]
+    assert all(row["train_loss"] for row in table)
+
+
 class Killed(BaseException):
     """Stands for kill -9: nothing catches it."""
 

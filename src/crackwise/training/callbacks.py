@@ -45,7 +45,9 @@ class MetricsTable(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Append this epoch and write both files anew."""
-        values = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        validated = (trainer.current_epoch + 1) % (trainer.check_val_every_n_epoch or 1) == 0
+        metrics = trainer.callback_metrics.items()  # keeps the scores of the last validation, however old
+        values = {name: float(value) for name, value in metrics if validated or not name.startswith("val_")}
         rate = trainer.optimizers[0].param_groups[0]["lr"]
         self.rows.append({"epoch": trainer.current_epoch, "step": trainer.global_step, "lr": rate, **values})
         names = list(dict.fromkeys(name for row in self.rows for name in row))
