@@ -126,6 +126,13 @@ def test_the_summary_comes_first() -> None:
     assert places == sorted(places)
 
 
+def test_photos_without_a_common_folder_keep_their_whole_name() -> None:
+    entries = [Entry("/far/a.jpg", "a", error="broken"), Entry("near/b.jpg", "b", error="broken")]
+    text = words(page(entries, None)).text
+    assert "/far/a.jpg" in text
+    assert "Folder:" not in text
+
+
 def test_the_model_is_named_with_all_that_should_be_known() -> None:
     text = words(page(entries_of(None), None)).text
     for wanted in ("small 1.2", "0.35 (best F1 on validation)", "Apache-2.0", "onnxruntime, f32", "ab" * 32, "0.712",

@@ -79,7 +79,7 @@ def render_page(
         model=model,
         score_names=score_names(card),
         folder=folder,
-        name_of=lambda source: source[len(folder) :].lstrip("/\\") or source,
+        name_of=lambda source: (source[len(folder) :].lstrip("/\\") if folder else source) or source,
         image_of=lambda entry: b64encode(preview(entry)).decode("ascii"),
         length_text=length_text,
         width_text=width_text,
