@@ -13,6 +13,8 @@ __all__ = ["predict_tiled", "split_axis"]
 
 GRID_PX = 32
 """Tiles begin on multiples of this, where networks of stride up to 32 see the same grid as on the whole picture."""
+FADE = 0.5
+"""Share of an overlap in which one tile fades into the next: the rest is near an edge, where a network sees least."""
 SLACK = 1.5
 """A side up to this many tiles long is taken whole."""
 
@@ -60,7 +62,7 @@ def split_axis(length_px: int, tile_px: int, overlap_px: int) -> tuple[Span, ...
 def predict_tiled(predictor: TiledPredictor, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Probabilities (k, h, w) of a whole picture (h, w, 3): one call where it fits, tiles where it is larger.
 
-    Where tiles overlap, one fades into the next along a cosine; everywhere else a value is that of one tile.
+    In the middle of an overlap one tile fades into the next along a cosine; elsewhere a value is that of one tile.
     """
     height, width = pixels.shape[:2]
     card = predictor.card
@@ -84,7 +86,8 @@ def fades(spans: tuple[Span, ...]) -> list[NDArray[np.float32]]:
     weights = [np.ones(stop - start, np.float32) for start, stop in spans]
     for i, (before, after) in enumerate(pairwise(spans)):
         shared = before[1] - after[0]
-        rise = (np.sin(np.pi / 2 * (np.arange(shared) + 0.5) / max(shared, 1)) ** 2).astype(np.float32)
+        place = (np.arange(shared) + 0.5) / max(shared, 1) - 0.5
+        rise = (np.sin(np.pi / 2 * np.clip(place / FADE + 0.5, 0, 1)) ** 2).astype(np.float32)
         weights[i][after[0] - before[0] :] *= 1 - rise
         weights[i + 1][:shared] *= rise
     return weights
