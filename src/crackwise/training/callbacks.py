@@ -61,6 +61,7 @@ class MetricsTable(Callback):
 
 def draw_curves(rows: list[dict[str, float]], path: Path) -> None:
     """Losses, scores and learning rate against the epoch, as a PNG."""
+    from matplotlib import colormaps
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -69,16 +70,18 @@ def draw_curves(rows: list[dict[str, float]], path: Path) -> None:
         "validation score": lambda name: name.startswith("val_") and "loss" not in name and name != "val_threshold",
         "learning rate": lambda name: name == "lr",
     }
-    figure = Figure(figsize=(13, 3.8), layout="constrained")
+    figure = Figure(figsize=(14, 5.6), layout="constrained")
     FigureCanvasAgg(figure)
     names = list(dict.fromkeys(name for row in rows for name in row))
     for axes, (title, belongs) in zip(figure.subplots(1, 3), panels.items(), strict=True):
+        axes.set_prop_cycle(color=[colormaps["tab20"](i) for i in range(20)])
         for name in filter(belongs, names):
             points = [(row["epoch"], row[name]) for row in rows if math.isfinite(row.get(name, math.nan))]
             axes.plot(*zip(*points, strict=True), label=name, marker="." if len(points) < 3 else None, linewidth=1.2)
         axes.set(title=title, xlabel="epoch")
         axes.grid(alpha=0.3)
-        axes.legend(fontsize=6)
+        if axes.lines:
+            axes.legend(fontsize=7, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.12), frameon=False)
     data: Any = io.BytesIO()
     figure.savefig(data, format="png", dpi=110)
     write_atomically(path, data.getvalue())
