@@ -200,3 +200,23 @@ def test_specks_are_no_cracks_and_short_lines_are() -> None:
     assert measure(None, EDGE_CASES["one pixel"]) == ()
     assert len(measure(None, EDGE_CASES["one row"])) == 1
     assert len(measure(None, np.pad(np.ones((1, 6), np.bool_), 5))) == 1
+
+
+def test_the_95th_percentile_never_exceeds_the_largest_width(rng: np.random.Generator) -> None:
+    for _ in range(5):
+        mask = np.zeros((80, 160), np.uint8)
+        for column in range(10, 150):
+            half = int(rng.integers(1, 6))
+            mask[40 - half : 40 + half, column] = 255
+        for crack in measure(None, mask):
+            assert crack.median_width_px <= crack.p95_width_px <= crack.max_width_px
+
+
+def test_a_picture_wider_than_opencv_can_remap_is_measured() -> None:
+    mask = np.zeros((60, 40_000), np.uint8)
+    mask[28:32, 100:39_900] = 255
+    photo = np.where(mask > 0, np.uint8(50), np.uint8(180))
+    for image in (None, photo):
+        (crack,) = measure(image, mask)
+        assert crack.length_px == pytest.approx(39_800, rel=0.01)
+        assert crack.mean_width_px == pytest.approx(4, abs=0.1)

@@ -20,7 +20,7 @@ __all__ = ["Crack", "measure", "totals"]
 CONFIDENCE = 1.96
 """Half width of a 95 % interval in standard deviations."""
 HELD_PX = 15
-"""The largest width is one held over the middle of this many points, never a single one."""
+"""Median, 95th percentile and largest width are of widths held over this many points: no single pixel decides them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,18 +55,18 @@ class Crack:
 
     @property
     def median_width_px(self) -> float:
-        """Median of the counted widths."""
-        return float(np.median(self.widths_px[self.counted]))
+        """Median of the held widths."""
+        return float(np.median(self._held()))
 
     @property
     def p95_width_px(self) -> float:
-        """Width that 95 % of the counted points do not exceed."""
-        return float(np.percentile(self.widths_px[self.counted], 95))
+        """Held width that 95 % of the counted points do not exceed."""
+        return float(np.percentile(self._held(), 95))
 
     @property
     def max_width_px(self) -> float:
         """Largest width held over several points: one odd pixel does not decide it."""
-        return float(median_filter(self.widths_px[self.counted], HELD_PX, mode="nearest").max())
+        return float(self._held().max())
 
     @property
     def orientation_deg(self) -> float:
@@ -87,12 +87,12 @@ class Crack:
 
     @property
     def median_width_mm(self) -> float:
-        """Median of the counted widths in mm."""
+        """Median of the held widths in mm."""
         return self.median_width_px * self._scale()
 
     @property
     def p95_width_mm(self) -> float:
-        """Width in mm that 95 % of the counted points do not exceed."""
+        """Held width in mm that 95 % of the counted points do not exceed."""
         return self.p95_width_px * self._scale()
 
     @property
@@ -104,6 +104,9 @@ class Crack:
     def width_uncertainty_mm(self) -> float:
         """The 95 % interval of the mean width in mm; the error of the scale itself is not in it."""
         return self.width_uncertainty_px * self._scale()
+
+    def _held(self) -> NDArray[np.float32]:
+        return np.asarray(median_filter(self.widths_px[self.counted], HELD_PX, mode="nearest"))
 
     def _scale(self) -> float:
         if self.mm_per_px is None:
@@ -258,7 +261,7 @@ def totals(
         shape: height and width of the picture, px.
         mm_per_px: scale; without it everything in mm or m is None.
     """
-    length = sum(crack.length_px for crack in cracks)
+    length = float(sum(crack.length_px for crack in cracks))
     area_px = float(np.count_nonzero(area)) if isinstance(area, np.ndarray) else float(area)
     picture_px = shape[0] * shape[1]
     density = None

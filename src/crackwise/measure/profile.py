@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 
 from crackwise.measure.branch import Branch
 from crackwise.measure.curve import normals
+from crackwise.measure.sampling import sample
 
 __all__ = ["STEP_PX", "Crossing", "blur_along", "cross", "offsets", "read_across"]
 
 Floats = NDArray[np.float32]
 
 STEP_PX = 0.5
-MOST_ROWS = 30_000
-"""OpenCV remaps pictures of fewer than 32,768 rows."""
 NEIGHBOUR_MARGIN_PX = 3.0
 """The blurred flank of a neighbouring crack begins this far before its mask."""
 TIP_MARGIN_PX = 3.0
@@ -48,11 +47,7 @@ def read_across(plane: NDArray[Any], points: NDArray[np.float64], at: Floats, bo
     start = points.astype(np.float32)
     rows = start[:, :1] + across[:, :1] * at
     columns = start[:, 1:] + across[:, 1:] * at
-    parts = [
-        cv2.remap(plane, columns[i : i + MOST_ROWS], rows[i : i + MOST_ROWS], cv2.INTER_LINEAR, borderMode=border)
-        for i in range(0, len(points), MOST_ROWS)
-    ]
-    return np.asarray(parts[0] if len(parts) == 1 else np.concatenate(parts), dtype=np.float32)
+    return sample(plane, rows, columns, border)
 
 
 def cross(mask: NDArray[np.uint8], branch: Branch, at: Floats) -> Crossing:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crackwise.measure.curve import Points, normals
+from crackwise.measure.sampling import sample
 
 __all__ = ["way_to_tip"]
 
@@ -74,7 +75,7 @@ def look_ahead(plane: NDArray[np.float32], line: Points, radius: float) -> Secti
     aside = np.arange(-(1.5 * radius + 2), 1.5 * radius + 2.01, step)
     across = normals(path)
     at = (path[:, None] + across[:, None] * aside[:, None]).astype(np.float32)
-    values = np.asarray(cv2.remap(plane, at[..., 1], at[..., 0], cv2.INTER_LINEAR), dtype=np.float64)
+    values = sample(plane, at[..., 0], at[..., 1], cv2.BORDER_CONSTANT).astype(np.float64)
     mass = values.sum(axis=1)
     whole = mass >= WHOLE_SECTION * mass[ahead <= 0].mean()
     whole[: np.searchsorted(ahead, 0.0)] = True

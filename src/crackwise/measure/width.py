@@ -20,6 +20,8 @@ __all__ = ["WIDTHS", "Reading", "Widths", "intensity", "probability"]
 Floats = NDArray[np.float64]
 
 LEAST_WIDTH_PX = 0.05
+LEAST_MEAN_PX = 0.4
+"""A dark band thinner than this on average is a trace of something else than the crack that the mask shows."""
 ROW_SMOOTHING_PX = 2.0
 GROUND_SMOOTHING_PX = 6.0
 PLATEAU_BLURS = 4.0
@@ -90,13 +92,15 @@ def read_grey(profiles: Profiles, shapes: list[Shape], branch: Branch) -> Readin
     use_edges = sees_edges & (apart <= AGREEMENT * bands.dark_px)
     widths = median_filter(np.where(use_edges, bands.edges_px, bands.dark_px), 5, mode="nearest")
     widths = np.maximum(widths, LEAST_WIDTH_PX)
+    counted = profiles.counted if profiles.counted.any() else np.ones(len(widths), np.bool_)
+    if widths[counted].mean() < LEAST_MEAN_PX:
+        return None
 
     seen_px = np.where(use_edges, EDGE_ZONE_BLURS * blur, bands.window_px)
     variance = noise * seen_px / (shape[DEPTH] ** 2 * CORRELATION_PX)
     variance += np.where(sees_edges & ~use_edges, apart / 2, 0) ** 2
     relative = np.hypot(np.mean([shape.sigmas[WIDTH] for shape in shapes]), FLOOR_PX) / width.mean()
     sigmas = np.sqrt(variance + (relative * widths) ** 2)
-    counted = profiles.counted if profiles.counted.any() else np.ones(len(widths), np.bool_)
     common = float(relative * widths[counted].mean())
     return Reading(widths, sigmas, common, profiles.shifts_px + shape[CENTRE], profiles.counted)
 
