@@ -1,1 +1,1 @@
-"""TODO."""
+"""A recipe to a run folder: configuration, loop, validation, card."""
