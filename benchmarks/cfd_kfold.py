@@ -17,8 +17,8 @@ from crackwise.backends import load_predictor
 from crackwise.data.folder import open_items
 from crackwise.evaluation.bootstrap import estimate_scores
 from crackwise.evaluation.evaluate import evaluate
-from crackwise.evaluation.tally import Tally
 from crackwise.imaging.files import write_atomically
+from crackwise.tally import Tally
 from crackwise.training.recipe import Recipe, load_recipe
 from crackwise.training.run import train
 

@@ -4,7 +4,7 @@ from scipy.stats import binom
 
 from crackwise.evaluation.bootstrap import estimate_scores
 from crackwise.evaluation.metrics import SCORES
-from crackwise.evaluation.tally import Tally
+from crackwise.tally import Tally
 
 EMPTY = Tally(*[0.0] * len(Tally._fields))
 

@@ -6,7 +6,7 @@ from scipy import ndimage
 from sklearn.metrics import f1_score, jaccard_score, precision_score, recall_score
 
 from crackwise.evaluation.metrics import SCORES, scores_of
-from crackwise.evaluation.tally import Tally, tally
+from crackwise.tally import Tally, tally
 
 REFERENCES = {"crack_iou": jaccard_score, "f1": f1_score, "precision": precision_score, "recall": recall_score}
 

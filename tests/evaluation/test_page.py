@@ -14,8 +14,8 @@ from crackwise.evaluation.leaks import Leaks
 from crackwise.evaluation.metrics import SCORES
 from crackwise.evaluation.page import Example, caption, goodness_of, jpeg_source, render_page, side_by_side
 from crackwise.evaluation.record import to_json
-from crackwise.evaluation.tally import tally
 from crackwise.predictor import ModelCard
+from crackwise.tally import tally
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 

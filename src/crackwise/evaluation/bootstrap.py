@@ -15,7 +15,7 @@ import numpy as np
 from scipy.stats import norm, t
 
 from crackwise.evaluation.metrics import SCORES, Protocol
-from crackwise.evaluation.tally import FloatArray, Tally
+from crackwise.tally import FloatArray, Tally
 
 __all__ = ["CONFIDENCE", "RESAMPLES", "Estimate", "estimate_scores"]
 

@@ -13,9 +13,9 @@ from crackwise.data.masks import read_mask
 from crackwise.errors import DataError
 from crackwise.evaluation.bootstrap import Estimate, estimate_scores
 from crackwise.evaluation.leaks import Leaks
-from crackwise.evaluation.tally import Tally, tally
 from crackwise.imaging.image import read_image
 from crackwise.imaging.tiles import predict_tiled
+from crackwise.tally import Tally, tally
 
 if TYPE_CHECKING:  # the module imports torch, and a model file needs none
     from crackwise.data.folder import Item

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from crackwise.evaluation.tally import FloatArray, Tally
+from crackwise.tally import FloatArray, Tally
 
 __all__ = ["SCORES", "Protocol", "Score", "scores_of"]
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from crackwise.evaluation.evaluate import Evaluation, Viewed, view
 from crackwise.evaluation.metrics import scores_of
-from crackwise.evaluation.tally import Tally
+from crackwise.tally import Tally
 
 if TYPE_CHECKING:
     from crackwise.predictor import Predictor

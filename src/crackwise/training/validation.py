@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from crackwise.tally import ALARM_PX, NOT_LABELLED, largest_component_px, within
 
 __all__ = ["THRESHOLDS", "SetCounts", "best_threshold", "validation_scores"]
 
 THRESHOLDS = np.round(np.arange(0.1, 0.91, 0.05), 2)
 TOLERANCE_PX = 2
-ALARM_PX = 50
-NOT_LABELLED = 255
 
 
 @dataclass(slots=True)
@@ -43,21 +42,6 @@ class SetCounts:
                 (truth & near_predicted).sum(),
             )
             row[5] += not truth.any() and largest_component_px(predicted) >= ALARM_PX
-
-
-def within(mask: NDArray[np.bool_], tolerance_px: int) -> NDArray[np.bool_]:
-    """Pixels at most ``tolerance_px`` (Euclidean) from the mask."""
-    y, x = np.ogrid[-tolerance_px : tolerance_px + 1, -tolerance_px : tolerance_px + 1]
-    disk = (x * x + y * y <= tolerance_px * tolerance_px).astype(np.uint8)
-    return np.asarray(cv2.dilate(mask.astype(np.uint8), disk), dtype=bool)
-
-
-def largest_component_px(mask: NDArray[np.bool_]) -> int:
-    """Pixels of the largest 8-connected component."""
-    if not mask.any():
-        return 0
-    _, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    return int(stats[1:, cv2.CC_STAT_AREA].max())
 
 
 def scores_by_threshold(counts: SetCounts) -> dict[str, NDArray[np.float64]]:

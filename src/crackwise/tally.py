@@ -1,4 +1,4 @@
-"""What one picture contributes to the scores; contributions add up."""
+"""What one picture contributes to scores; contributions add up. Training and evaluation count by the same rules."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ALARM_PX", "FloatArray", "Tally", "tally"]
+__all__ = ["ALARM_PX", "NOT_LABELLED", "FloatArray", "Tally", "largest_component_px", "tally", "within"]
 
 ALARM_PX = 50
 """A connected false component of so many pixels is what an inspector would stop at."""
@@ -58,11 +58,10 @@ def tally(predicted: Mask, target: NDArray[np.uint8]) -> Tally:
     predicted = predicted & labelled
     tp, n_predicted, n_true = int((predicted & truth).sum()), int(predicted.sum()), int(truth.sum())
     n_labelled = int(labelled.sum())
-    to_truth, to_predicted = distance_px(truth)[predicted], distance_px(predicted)[truth]
     cracked, crack_free = n_true > 0, n_true == 0 and n_labelled > 0
     counts = (
         (tp, n_predicted - tp, n_true - tp, n_labelled - n_predicted - n_true + tp)
-        + ((to_truth <= 2).sum(), (to_predicted <= 2).sum(), (to_truth <= 5).sum(), (to_predicted <= 5).sum())
+        + (*near(predicted, truth, 2), *near(predicted, truth, 5))
         + (cracked, crack_free)
         + (cracked_scores(tp, n_predicted, n_true) if cracked else (0, 0, 0, 0))
         + (
@@ -84,12 +83,19 @@ def cracked_scores(tp: int, n_predicted: int, n_true: int) -> tuple[float, float
     )
 
 
-def distance_px(mask: Mask) -> NDArray[np.float32]:
-    """Exact Euclidean distance (h, w) from every pixel to the nearest one of the mask; infinite where it is empty."""
-    if not mask.any():
-        return np.full(mask.shape, np.inf, np.float32)
-    outside = (~mask).astype(np.uint8)
-    return np.asarray(cv2.distanceTransform(outside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE), np.float32)
+def near(predicted: Mask, truth: Mask, tolerance_px: int) -> tuple[int, int]:
+    """How many predicted pixels lie within the tolerance of a true one, and how many true ones of a predicted one."""
+    return (
+        int((predicted & within(truth, tolerance_px)).sum()),
+        int((truth & within(predicted, tolerance_px)).sum()),
+    )
+
+
+def within(mask: Mask, tolerance_px: int) -> Mask:
+    """Pixels (h, w) at most ``tolerance_px`` (Euclidean, centre to centre) from one of the mask."""
+    y, x = np.ogrid[-tolerance_px : tolerance_px + 1, -tolerance_px : tolerance_px + 1]
+    disk = (x * x + y * y <= tolerance_px * tolerance_px).astype(np.uint8)
+    return np.asarray(cv2.dilate(mask.astype(np.uint8), disk), dtype=bool)
 
 
 def largest_component_px(mask: Mask) -> int:
