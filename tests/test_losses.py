@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from crackwise.losses import LOSSES, LossConfig, LossTerm, bce, build_loss, ce, dice, dice_squared, ohem
+from crackwise.losses import LOSSES, LossConfig, LossTerm, bce, build_loss, ce, dice, dice_per_image, dice_squared, ohem
 
 HALF = torch.zeros(1, 1, 4, 4, dtype=torch.uint8)
 HALF[..., :2] = 1
@@ -46,6 +46,19 @@ def test_dice_is_zero_for_a_perfect_and_one_for_a_disjoint_answer() -> None:
     logits = (HALF.float() - 0.5) * 100
     assert dice(logits, HALF) == pytest.approx(0, abs=1e-5)
     assert dice(-logits, HALF) == pytest.approx(1, abs=1e-5)
+
+
+def test_dice_per_image_is_the_mean_of_what_each_picture_gives_alone() -> None:
+    torch.manual_seed(4)
+    logits, target = torch.randn(3, 2, 6, 6), torch.randint(0, 2, (3, 2, 6, 6), dtype=torch.uint8)
+    target[1, 0] = 0
+    p, t = logits.sigmoid().numpy(), target.numpy().astype(float)
+    plain = [
+        1 - (2 * (p[b, k] * t[b, k]).sum() + 1e-5) / (p[b, k].sum() + t[b, k].sum() + 1e-5)
+        for b in range(3)
+        for k in range(2)
+    ]
+    assert dice_per_image(logits, target) == pytest.approx(np.mean(plain), abs=1e-6)
 
 
 def plain_ohem(logits: np.ndarray, target: np.ndarray, keep_below: float, at_least: int) -> float:

@@ -12,13 +12,13 @@ from collections.abc import Callable
 from typing import Annotated, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["LOSSES", "Loss", "LossConfig", "LossTerm", "build_loss"]
+from crackwise.data.sample import NOT_LABELLED
 
-NOT_LABELLED = 255
+__all__ = ["LOSSES", "Loss", "LossConfig", "LossTerm", "build_loss"]
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -36,8 +36,9 @@ def bce(logits: Tensor, target: Tensor) -> Tensor:
     return (losses * known).sum() / known.sum().clamp_min(1)
 
 
-# two-class softmax cross-entropy on (0, z) equals binary cross-entropy on z
-ce = bce
+def ce(logits: Tensor, target: Tensor) -> Tensor:
+    """Two-class softmax cross-entropy, mean over labelled pixels: on the difference of the channels it is ``bce``."""
+    return bce(logits, target)
 
 
 def dice(logits: Tensor, target: Tensor) -> Tensor:
@@ -59,6 +60,17 @@ def dice_squared(logits: Tensor, target: Tensor) -> Tensor:
     return torch.stack(terms).mean()
 
 
+def dice_per_image(logits: Tensor, target: Tensor) -> Tensor:
+    """MONAI's Dice, named by the SAM2 system: 1 - 2 sum(pt) / (sum p + sum t) per picture and class, then their mean.
+
+    Smoothing 1e-5; a picture without any label counts 0.
+    """
+    truth, known = labelled(target)
+    probability = logits.sigmoid() * known
+    overlap, size = (probability * truth).sum((2, 3)), (probability + truth).sum((2, 3))
+    return (1 - (2 * overlap + 1e-5) / (size + 1e-5)).mean()
+
+
 def ohem(logits: Tensor, target: Tensor, *, keep_below: float = 0.7, at_least: int = 10_000) -> Tensor:
     """Cross-entropy over hard pixels (PaddleSeg's OHEM, used by HrSegNet).
 
@@ -77,7 +89,14 @@ def ohem(logits: Tensor, target: Tensor, *, keep_below: float = 0.7, at_least: i
     return (losses * hard).mean() / (hard.mean() + 1e-5)
 
 
-LOSSES: dict[str, Loss] = {"bce": bce, "ce": ce, "dice": dice, "dice_squared": dice_squared, "ohem": ohem}
+LOSSES: dict[str, Loss] = {
+    "bce": bce,
+    "ce": ce,
+    "dice": dice,
+    "dice_per_image": dice_per_image,
+    "dice_squared": dice_squared,
+    "ohem": ohem,
+}
 
 
 class LossTerm(BaseModel):
@@ -85,7 +104,7 @@ class LossTerm(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: Literal["bce", "ce", "dice", "dice_squared", "ohem"]
+    name: Literal["bce", "ce", "dice", "dice_per_image", "dice_squared", "ohem"]
     weight: PositiveFloat = 1.0
     keep_below: Annotated[float, Field(gt=0, lt=1)] = 0.7
     """OHEM alone: pixels surer than this are easy."""
@@ -98,8 +117,11 @@ class LossConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    terms: tuple[LossTerm, ...] = (LossTerm(name="bce", weight=0.4), LossTerm(name="dice", weight=0.6))
-    auxiliary_weight: float = 0.5
+    terms: Annotated[tuple[LossTerm, ...], Field(min_length=1)] = (
+        LossTerm(name="bce", weight=0.4),
+        LossTerm(name="dice", weight=0.6),
+    )
+    auxiliary_weight: NonNegativeFloat = 0.5
 
 
 def build_loss(config: LossConfig) -> Loss:
