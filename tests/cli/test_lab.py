@@ -93,6 +93,28 @@ def test_list_of_something_else_says_what_there_is() -> None:
     assert "models" in result.output
 
 
+def test_list_datasets_says_how_labels_are_drawn_and_where_the_files_are() -> None:
+    rows = {row["name"]: row for row in json.loads(invoke("list", "datasets", "--json"))}
+    assert rows["crack500"]["stroke"] == "wide"
+    assert rows["drywall_joints"]["classes"] == "drywall joint"
+    assert rows["deepcrack"]["get"] == "crackwise data fetch deepcrack"
+
+
+def test_train_says_where_the_run_lies_its_threshold_and_what_leaked(
+    drawn_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = tmp_path / "tiny.yaml"
+    recipe.write_text(yaml.safe_dump({"model": {"name": "hrsegnet"}, "data": {"train": ["x"], "val": ["y"]}}))
+    monkeypatch.chdir(tmp_path)
+    sets = (f"data.train=[{drawn_set}:train, {drawn_set}:val]", f"data.val=[{drawn_set}:val]", "data.steps_per_epoch=1")
+    small = ("data.batch_size=2", "data.augment.crop_px=32", "optim.epochs=1", "trainer.accelerator=cpu")
+    settings = [part for setting in (*sets, *small, "data.allow_leakage=true") for part in ("--set", setting)]
+    text = invoke("train", str(recipe), *settings)
+    assert "lie in runs/tiny. Threshold 0." in text
+    assert "Leakage: 4 training pictures" in text
+    assert "crackwise export runs/tiny --to onnx" in text
+
+
 def test_train_refuses_a_recipe_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="Cannot read the recipe"):
         invoke("train", str(tmp_path / "none.yaml"))

@@ -48,6 +48,12 @@ def test_set_changes_one_value_by_its_path(page: Path) -> None:
         ("data.leakage=maybe", "data.leakage"),
         ("optim.lr=[1", "not YAML"),
         ("optim.lr.deep=1", "optim.lr"),
+        ("data.train=[]", "data.train"),
+        ("data.val=[]", "data.val"),
+        ("data.workers=-1", "data.workers"),
+        ("loss.terms=[]", "loss.terms"),
+        ("trainer.ema_decay=2", "trainer.ema_decay"),
+        ("trainer.validate_every_epochs=101", "validate at least once"),
     ],
 )
 def test_a_wrong_value_is_named_by_its_path(page: Path, override: str, named: str) -> None:

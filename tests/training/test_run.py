@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from crackwise.errors import DataError, ModelError, RecipeError
 from crackwise.training.recipe import Recipe
-from crackwise.training.run import load_run, train
+from crackwise.training.run import column_names, load_run, train
 
 
 def recipe_for(folder: Path, **changes: object) -> Recipe:
@@ -103,6 +103,27 @@ def test_a_folder_of_another_recipe_is_not_overwritten(drawn_set: Path, tmp_path
     train(recipe_for(drawn_set, optim={"epochs": 1}), tmp_path / "run")
     with pytest.raises(RecipeError, match="another recipe"):
         train(recipe_for(drawn_set, optim={"epochs": 2}), tmp_path / "run")
+
+
+def test_a_run_that_never_began_leaves_no_folder_in_the_way(drawn_set: Path, tmp_path: Path) -> None:
+    data = {"train": [f"{drawn_set}:train"], "val": [f"{drawn_set}:train"], "augment": {"crop_px": 32}}
+    with pytest.raises(DataError, match="allow_leakage"):
+        train(recipe_for(drawn_set, data=data), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(DataError, match="none is left"):
+        train(recipe_for(drawn_set, data=data | {"leakage": "drop"}), tmp_path / "run")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_a_gpu_that_is_not_there_is_one_sentence(drawn_set: Path, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="accelerator=auto"):
+        train(recipe_for(drawn_set, trainer={"accelerator": "gpu"}), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_validation_sets_of_one_name_keep_a_column_each() -> None:
+    names = column_names(["a/walls:val", "b/walls:val", "deepcrack:packaged/val"])
+    assert names == ("walls:val-1", "walls:val-2", "deepcrack:packaged/val")
 
 
 def test_a_split_that_leaks_is_refused_dropped_or_told_in_the_card(drawn_set: Path, tmp_path: Path) -> None:

@@ -74,12 +74,20 @@ def train(
     out: Annotated[Path | None, typer.Option("--out", help="The run folder; default runs/NAME.")] = None,
 ) -> None:
     """Train a network as a recipe says; a run that was interrupted goes on where it stopped."""
+    from crackwise.predictor import ModelCard
+
     with needs_extra("lab"):
         from crackwise.training.recipe import load_recipe
         from crackwise.training.run import train as run_training
     resolved = load_recipe(recipe, settings or [])
     folder = run_training(resolved, out or Path("runs") / resolved.name)
-    typer.echo(f"The run lies in {folder}. Next: crackwise export {folder} --to onnx")
+    card = ModelCard.model_validate_json((folder / "card.json").read_text(encoding="utf-8"))
+    typer.echo(
+        f"Weights, card, metrics and curves lie in {folder}. Threshold {card.threshold}: {card.threshold_source}."
+    )
+    if card.leakage:
+        typer.echo(f"Leakage: {card.leakage}")
+    typer.echo(f"Next: crackwise export {folder} --to onnx")
 
 
 def export(
@@ -190,12 +198,9 @@ def losses() -> list[Row]:
 
 def datasets() -> list[Row]:
     """Data sets."""
-    from crackwise.data.catalog import DATASETS
+    from crackwise.data.catalog import describe
 
-    return [
-        {"name": n, "summary": r.summary, "licence": r.licence, "paper": r.paper, "address": r.address}
-        for n, r in DATASETS.items()
-    ]
+    return describe()
 
 
 def backends() -> list[Row]:

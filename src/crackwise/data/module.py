@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from lightning import LightningDataModule
-from pydantic import BaseModel, ConfigDict, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from crackwise.data.augment import AugmentConfig, build_augmentation, narrow, paste_crack, random_view
@@ -26,7 +26,7 @@ class TrainingSet(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     ref: str
-    weight: float = 1.0
+    weight: PositiveFloat = 1.0
     """How often a picture of this set is drawn, relative to 1 for every picture."""
     labels: Literal["as_drawn", "narrowed", "no_crack"] = "as_drawn"
     """``narrowed``: wide strokes cut to their dark core; ``no_crack``: the set shows none, whatever its masks say."""
@@ -39,8 +39,9 @@ class DataConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    train: tuple[TrainingSet | str, ...]
-    val: tuple[str, ...]
+    train: Annotated[tuple[TrainingSet | str, ...], Field(min_length=1)]
+    val: Annotated[tuple[str, ...], Field(min_length=1)]
+    """The sets that choose epoch and threshold."""
     held_out: tuple[str, ...] = ()
     """Test sets: a training picture whose photograph is in one of them is a leak."""
     root: str | None = None
@@ -50,9 +51,9 @@ class DataConfig(BaseModel):
     allow_leakage: bool = False
     """Train on a leaking split all the same; the model card says so."""
     batch_size: PositiveInt = 16
-    workers: int = 0
+    workers: NonNegativeInt = 0
     augment: AugmentConfig = AugmentConfig()
-    paste_p: float = 0.0
+    paste_p: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Probability of painting cracks of another training picture onto a crack-free one."""
     steps_per_epoch: PositiveInt | None = None
     """Batches in one epoch; default: as many as it takes to draw every picture once."""
@@ -85,6 +86,8 @@ def training_items(config: DataConfig) -> tuple[list[TrainingItems], tuple[str, 
         )
     drop = leaks if config.leakage == "drop" else frozenset()
     kept = [TrainingItems(config=c, items=tuple(i for i in items if i.name not in drop)) for c, items in found]
+    if not any(part.items for part in kept):
+        raise DataError(f"All {len(drop)} training pictures share a photograph with validation or test: none is left.")
     return kept, tuple(sorted(leaks))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import (
@@ -16,6 +16,7 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     ValidationError,
+    model_validator,
 )
 
 from crackwise.data.module import DataConfig
@@ -69,7 +70,7 @@ class TrainerConfig(Part):
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     threads: PositiveInt | None = None
     validate_every_epochs: PositiveInt = 1
-    ema_decay: float | None = None
+    ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Validate and keep an exponential moving average of the weights."""
     score: Literal["iou", "f1", "f1@2"] = "f1"
     """Chooses the best epoch and the threshold: mean over the validation sets, crack-free ones by 1 - false alarms."""
@@ -94,6 +95,16 @@ class Recipe(Part):
     limits: tuple[str, ...] = ()
     """What the model is not good for; goes into its card."""
 
+    @model_validator(mode="after")
+    def validates_before_it_ends(self) -> Self:
+        """The best epoch is chosen by validation: there must be one."""
+        if self.trainer.validate_every_epochs > self.optim.epochs:
+            raise ValueError(
+                f"trainer.validate_every_epochs={self.trainer.validate_every_epochs} never comes in "
+                f"optim.epochs={self.optim.epochs}; validate at least once"
+            )
+        return self
+
     @classmethod
     def parse(cls, values: object, source: str) -> Self:
         """Check plain values; an error names every wrong key by its path.
@@ -104,7 +115,9 @@ class Recipe(Part):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+            faults = "; ".join(
+                ": ".join(filter(None, (".".join(map(str, e["loc"])), e["msg"]))) for e in error.errors()
+            )
             raise RecipeError(f"{source}: {faults}") from error
 
     def to_yaml(self) -> str:

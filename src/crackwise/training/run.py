@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning import Trainer, seed_everything
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAveraging, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import Logger
 from safetensors import SafetensorError
@@ -38,11 +39,11 @@ def train(recipe: Recipe, out: Path) -> Path:
     A folder that holds an interrupted run of the same recipe is taken up where it stopped.
 
     Raises:
-        RecipeError: ``out`` holds a run of another recipe.
+        RecipeError: ``out`` holds a run of another recipe, or this machine cannot do what ``trainer`` asks for.
         DataError: a data set is missing or its split leaks.
         ModelError: the model or one of its options is unknown.
     """
-    claim(out, recipe)
+    refuse_another(out, recipe)
     if recipe.trainer.threads:
         torch.set_num_threads(recipe.trainer.threads)
     seed_everything(recipe.seed, workers=True, verbose=False)
@@ -56,7 +57,7 @@ def train(recipe: Recipe, out: Path) -> Path:
         build_loss(recipe.loss),
         recipe.optim,
         auxiliary_weight=recipe.loss.auxiliary_weight,
-        validation_names=tuple(short_name(reference) for reference in recipe.data.val),
+        validation_names=column_names(recipe.data.val),
         score=recipe.trainer.score,
     )
     best = ModelCheckpoint(out / "checkpoints", "best", monitor="val_score", mode="max", enable_version_counter=False)
@@ -66,8 +67,17 @@ def train(recipe: Recipe, out: Path) -> Path:
     resume = out / "checkpoints" / "last.ckpt"
     with quiet_lightning():
         trainer = make_trainer(recipe, out, [best, last])
+        write_atomically(out / "recipe.yaml", recipe.to_yaml().encode())
         trainer.fit(task, data, ckpt_path=resume if resume.is_file() else None, weights_only=False)
     return save_run(out, recipe, task, data, out / "checkpoints" / "best.ckpt")
+
+
+def column_names(references: Sequence[str]) -> tuple[str, ...]:
+    """One short name per reference; where two would be the same, they are numbered."""
+    names = [short_name(reference) for reference in references]
+    return tuple(
+        name if names.count(name) == 1 else f"{name}-{names[: i + 1].count(name)}" for i, name in enumerate(names)
+    )
 
 
 def short_name(reference: str) -> str:
@@ -88,19 +98,18 @@ def quiet_lightning() -> Iterator[None]:
             warnings.filterwarnings("ignore", ".*LeafSpec.*", FutureWarning)
             warnings.filterwarnings("ignore", ".*(many workers|logging interval|does not have many).*")
             warnings.filterwarnings("ignore", ".*Checkpoint directory .* exists and is not empty.*")
+            warnings.filterwarnings("ignore", ".*MLFlow only allows.*")  # "@" and ":" of names are left out there
             warnings.filterwarnings("ignore", ".*Detected call of `lr_scheduler.step.*")
             yield
     finally:
         logger.setLevel(level)
 
 
-def claim(out: Path, recipe: Recipe) -> None:
-    """Write the resolved recipe into the run folder, or check that the one there is the same."""
+def refuse_another(out: Path, recipe: Recipe) -> None:
+    """Leave a folder alone that holds a run of another recipe."""
     path = out / "recipe.yaml"
     if path.is_file() and path.read_text(encoding="utf-8") != recipe.to_yaml():
         raise RecipeError(f"{str(out)!r} holds a run of another recipe. Choose another --out, or delete the folder.")
-    out.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, recipe.to_yaml().encode())
 
 
 def make_trainer(recipe: Recipe, out: Path, checkpoints: list[ModelCheckpoint]) -> Trainer:
@@ -112,18 +121,23 @@ def make_trainer(recipe: Recipe, out: Path, checkpoints: list[ModelCheckpoint]) 
     if settings.patience_epochs:
         callbacks.append(EarlyStopping("val_score", mode="max", patience=settings.patience_epochs))
     callbacks += [*checkpoints, MetricsTable(out), TQDMProgressBar(refresh_rate=10)]
-    return Trainer(
-        accelerator=settings.accelerator,
-        devices=1,
-        precision=settings.precision,
-        max_epochs=recipe.optim.epochs,
-        check_val_every_n_epoch=settings.validate_every_epochs,
-        gradient_clip_val=recipe.optim.clip_norm or None,
-        num_sanity_val_steps=0,
-        logger=mlflow_logger(settings.mlflow, recipe) if settings.mlflow else False,
-        callbacks=callbacks,
-        enable_model_summary=False,
-    )
+    try:
+        return Trainer(
+            accelerator=settings.accelerator,
+            devices=1,
+            precision=settings.precision,
+            max_epochs=recipe.optim.epochs,
+            check_val_every_n_epoch=settings.validate_every_epochs,
+            gradient_clip_val=recipe.optim.clip_norm or None,
+            num_sanity_val_steps=0,
+            logger=mlflow_logger(settings.mlflow, recipe) if settings.mlflow else False,
+            callbacks=callbacks,
+            enable_model_summary=False,
+        )
+    except MisconfigurationException as error:
+        raise RecipeError(
+            f"This machine cannot run the recipe's trainer: {error} Try trainer.accelerator=auto."
+        ) from error
 
 
 def mlflow_logger(address: str, recipe: Recipe) -> Logger:
