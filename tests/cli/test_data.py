@@ -72,9 +72,12 @@ def test_a_set_of_the_catalogue_is_audited_in_its_root(walls: Path) -> None:
     assert run("audit", "cfd", "--root", walls.parent).exit_code == 0
 
 
-def test_an_audit_of_nothing_says_so() -> None:
+def test_an_audit_of_nothing_says_so(tmp_path: Path) -> None:
     result = run("audit", "nowhere")
     assert isinstance(result.exception, DataError)
+    result = run("audit", tmp_path)
+    assert isinstance(result.exception, DataError)
+    assert "holds no pictures" in str(result.exception)
 
 
 def test_a_split_file_keeps_photographs_whole_and_is_its_seed_s(walls: Path, tmp_path: Path) -> None:

@@ -183,7 +183,7 @@ DATASETS: dict[str, DatasetRow] = {
         layout=(CocoFiles("{part}/_annotations.coco.json", "boxes", parts=("train", "valid", "test")),),
     ),
     "khanhha": DatasetRow(
-        summary="11,298 crops compiled from eleven sets, 448x448, JPEG masks; :published and :grouped lists",
+        summary="11,298 crops compiled from eleven sets, 448x448, JPEG masks; lists :published (leaks) and :grouped",
         licence="that of its parts: CFD non-commercial, the others none stated",
         paper="Ha, Crack Segmentation (compilation), 2018",
         stroke="wide",
@@ -193,7 +193,7 @@ DATASETS: dict[str, DatasetRow] = {
         layout=(Pairs("{part}/images/*.jpg", "{part}/masks/{stem}.jpg", kind="jpeg", parts=("train", "test")),),
     ),
     "crackseg9k": DatasetRow(
-        summary="9,255 crops compiled from ten sets, 400x400; :published and :grouped lists of the 8,751 clean ones",
+        summary="9,255 crops compiled from ten sets, 400x400; lists :published (leaks) and :grouped of the 8,751 clean",
         licence="labelled CC0 1.0; terms of its parts differ",
         paper="Kulkarni et al., ECCV Workshops, 2022",
         stroke="wide",

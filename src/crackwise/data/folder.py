@@ -115,6 +115,8 @@ def select(parsed: Reference, place: Path, row: DatasetRow | None, entries: Sequ
         unique = stem if repeated[part, stem] == 1 else f"{entry.image.parent.name}-{stem}"
         name = "/".join(filter(None, (folder.name, part, unique)))
         items.append(Item(entry.image, labelled(entry.mask, row), name, group_of(entry, folder, row)))
+    if not entries:
+        raise DataError(f"{str(place)!r} holds no pictures; see `crackwise list datasets` for known names.")
     if not items:
         known = ", ".join(sorted({part for part in parts if part}))
         raise DataError(
