@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Annotated
 
 import simplejpeg
 import torch
-from pydantic import BaseModel, ConfigDict, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 from torch.nn import functional as F
 from torchvision.transforms import v2
@@ -24,6 +25,8 @@ from crackwise.data.sample import NOT_LABELLED, Sample
 
 __all__ = ["AugmentConfig", "build_augmentation", "random_view"]
 
+Probability = Annotated[float, Field(ge=0, le=1)]
+
 
 class AugmentConfig(BaseModel):
     """How strongly training pictures are varied; every ``p`` is a probability."""
@@ -31,20 +34,20 @@ class AugmentConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     crop_px: PositiveInt = 256
-    scale: tuple[float, float] = (0.5, 2.0)
+    scale: tuple[PositiveFloat, PositiveFloat] = (0.5, 2.0)
     """Range of the zoom, drawn log-uniformly; 1 keeps the picture's own scale."""
     rotation_deg: float = 180.0
-    flip_p: float = 0.5
-    light: float = 0.4
+    flip_p: Probability = 0.5
+    light: NonNegativeFloat = 0.4
     """Range of brightness, contrast and saturation factors, 1 - light .. 1 + light."""
-    hue: float = 0.05
-    grey_p: float = 0.1
-    gamma_p: float = 0.3
-    shadow_p: float = 0.2
-    blur_p: float = 0.25
-    noise_p: float = 0.3
-    jpeg_p: float = 0.3
-    joints_p: float = 0.0
+    hue: Annotated[float, Field(ge=0, le=0.5)] = 0.05
+    grey_p: Probability = 0.1
+    gamma_p: Probability = 0.3
+    shadow_p: Probability = 0.2
+    blur_p: Probability = 0.25
+    noise_p: Probability = 0.3
+    jpeg_p: Probability = 0.3
+    joints_p: Probability = 0.0
     """Straight joints drawn in a regular grid over the picture: they are not cracks."""
 
 
