@@ -6,7 +6,8 @@
     python recipes/package_model.py runs/packaged
 
 Scores the run on the public tests with the threshold chosen on validation, writes the scores and the terms of the
-test sets into its card, and exports run and card to ``src/crackwise/packaged/crackwise-small.onnx``.
+test sets into its card and the table into README and docs, and exports run and card to
+``src/crackwise/packaged/crackwise-small.onnx``.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ TESTS = (
     "noncrack_walls:test",
     "cracktree200",
 )
+MARKS = ("<!-- scores -->", "<!-- end of scores -->")
 IN_CARD = {
     "pooled_crack_iou": "crack IoU",
     "pooled_f1": "F1",
@@ -71,6 +73,9 @@ def main(run: Path) -> None:
         card.model_copy(update={"data": trained + tested, "scores": validated | scores}).model_dump_json(indent=2)
     )
     exported = export(run, "onnx", HERE.parent / "src" / "crackwise" / "packaged" / "crackwise-small.onnx")
+    for page in (HERE.parent / "README.md", HERE.parent / "docs" / "models" / "packaged.md"):
+        before, rest = page.read_text().split(MARKS[0])
+        page.write_text(f"{before}{MARKS[0]}\n{markdown(scores)}\n{MARKS[1]}{rest.split(MARKS[1])[1]}")
     print(markdown(scores))  # noqa: T201
     print(exported)  # noqa: T201
 
