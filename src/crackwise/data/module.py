@@ -11,7 +11,7 @@ from lightning import LightningDataModule
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from crackwise.data.augment import AugmentConfig, build_augmentation, narrow, paste_crack, random_view
+from crackwise.data.augment import AugmentConfig, build_augmentation, narrow, paste_crack, random_view, tolerate
 from crackwise.data.folder import CrackDataset, Item, open_items
 from crackwise.data.sample import Sample
 from crackwise.data.splits import leaking
@@ -28,8 +28,11 @@ class TrainingSet(BaseModel):
     ref: str
     weight: PositiveFloat = 1.0
     """How often a picture of this set is drawn, relative to 1 for every picture."""
-    labels: Literal["as_drawn", "narrowed", "no_crack"] = "as_drawn"
-    """``narrowed``: wide strokes cut to their dark core; ``no_crack``: the set shows none, whatever its masks say."""
+    labels: Literal["as_drawn", "narrowed", "tolerant", "no_crack"] = "as_drawn"
+    """``narrowed``: wide strokes cut to their dark core; ``tolerant``: 2 px beside a stroke are not judged, for strokes
+    drawn beside the crack; ``no_crack``: the set shows none, whatever its masks say."""
+    scale: tuple[PositiveFloat, PositiveFloat] | None = None
+    """Range of the zoom for this set, where it is not that of ``augment``."""
     donates: bool = False
     """Its cracks may be painted onto crack-free pictures (``DataConfig.paste_p``): only for accurately drawn labels."""
 
@@ -57,6 +60,10 @@ class DataConfig(BaseModel):
     """Probability of painting cracks of another training picture onto a crack-free one."""
     steps_per_epoch: PositiveInt | None = None
     """Batches in one epoch; default: as many as it takes to draw every picture once."""
+
+    def augment_of(self, entry: TrainingSet) -> AugmentConfig:
+        """The augmentation of one set."""
+        return self.augment if entry.scale is None else self.augment.model_copy(update={"scale": entry.scale})
 
 
 class TrainingItems(BaseModel):
@@ -125,7 +132,8 @@ class Views(Dataset[Sample]):
         self.labels = [LABELS[part.config.labels] for part in parts for _ in part.items]
         self.donors = CrackDataset([i for part in parts if part.config.donates for i in part.items], config.classes)
         self.config = config
-        self.augment = build_augmentation(config.augment)
+        by_set = [build_augmentation(config.augment_of(part.config)) for part in parts]
+        self.augment = [augment for augment, part in zip(by_set, parts, strict=True) for _ in part.items]
 
     def __getitem__(self, draw: Draw) -> Sample:
         index, seed = draw
@@ -134,7 +142,7 @@ class Views(Dataset[Sample]):
             sample = self.labels[index](self.pictures[index])
             if len(self.donors) and not (sample.target == 1).any() and torch.rand(()) < self.config.paste_p:
                 sample = self.pasted(sample)
-            return self.augment(sample)
+            return self.augment[index](sample)
 
     def pasted(self, sample: Sample) -> Sample:
         """The sample with the cracks of a random donor, seen under a random view of the same size."""
@@ -153,6 +161,7 @@ def no_crack(sample: Sample) -> Sample:
 LABELS: dict[str, Callable[[Sample], Sample]] = {
     "as_drawn": lambda sample: sample,
     "narrowed": narrow,
+    "tolerant": tolerate,
     "no_crack": no_crack,
 }
 

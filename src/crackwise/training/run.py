@@ -25,6 +25,7 @@ from crackwise.imaging.files import write_atomically
 from crackwise.losses import build_loss
 from crackwise.models import build_model
 from crackwise.predictor import ModelCard
+from crackwise.training.allocator import keep_freed_memory
 from crackwise.training.callbacks import MetricsTable, SeedEachEpoch
 from crackwise.training.card import make_card
 from crackwise.training.recipe import Recipe, load_recipe
@@ -44,6 +45,7 @@ def train(recipe: Recipe, out: Path) -> Path:
         ModelError: the model or one of its options is unknown.
     """
     refuse_another(out, recipe)
+    keep_freed_memory()
     if recipe.trainer.threads:
         torch.set_num_threads(recipe.trainer.threads)
     seed_everything(recipe.seed, workers=True, verbose=False)

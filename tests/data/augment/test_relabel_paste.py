@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from crackwise.data.augment import narrow, paste_crack
+from crackwise.data.augment import narrow, paste_crack, tolerate
 from crackwise.data.sample import NOT_LABELLED, Sample
 
 
@@ -28,6 +28,16 @@ def test_a_label_without_contrast_becomes_unknown_not_crack() -> None:
     sample = line(4, 12)
     flat = sample._replace(image=torch.full_like(sample.image, 0.5))
     assert set(narrow(flat).target.unique().tolist()) == {0, NOT_LABELLED}
+
+
+def test_two_pixels_beside_a_tolerant_label_are_not_judged_and_nothing_else_changes() -> None:
+    sample = line(4, 4)
+    target = tolerate(sample).target[0]
+    unknown = [NOT_LABELLED] * 2
+    assert target[40].tolist()[34:46] == [0, 0, *unknown, 1, 1, 1, 1, *unknown, 0, 0]
+    assert ((target == 1) == (sample.target[0] == 1)).all()
+    empty = sample._replace(target=torch.zeros(2, 80, 80, dtype=torch.uint8))
+    assert torch.equal(tolerate(empty).target, empty.target)
 
 
 def test_an_empty_label_stays_empty() -> None:

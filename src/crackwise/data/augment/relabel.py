@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from crackwise.data.sample import NOT_LABELLED, Sample
 
-__all__ = ["narrow"]
+__all__ = ["narrow", "tolerate"]
 
 GROUND_SIGMA_PX = 12.0
 NEIGHBOURHOOD_PX = 15
@@ -34,6 +34,18 @@ def narrow(sample: Sample) -> Sample:
     core = torch.from_numpy(cv2.dilate(dark, np.ones((3, 3), np.uint8)).astype(bool))
     target = sample.target.clone()
     target[(target == 1) & ~core] = NOT_LABELLED
+    return sample._replace(target=target)
+
+
+def tolerate(sample: Sample, reach_px: int = 2) -> Sample:
+    """The sample with up to ``reach_px`` beside a label 'not labelled': the stroke may lie beside the crack."""
+    side_px = 2 * reach_px + 1
+    near = cv2.dilate(
+        (sample.target == 1).numpy().astype(np.uint8).transpose(1, 2, 0),
+        cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side_px, side_px)),
+    ).reshape(*sample.target.shape[1:], -1)
+    target = sample.target.clone()
+    target[(target == 0) & torch.from_numpy(near.transpose(2, 0, 1).astype(bool))] = NOT_LABELLED
     return sample._replace(target=target)
 
 
