@@ -9,8 +9,8 @@ from importlib.metadata import version
 from torch import nn
 
 from crackwise.data.catalog import DATASETS
+from crackwise.data.feed import CrackDataModule
 from crackwise.data.folder import parse_reference
-from crackwise.data.module import CrackDataModule
 from crackwise.models import MODELS, count_parameters
 from crackwise.predictor import DataTerms, ModelCard
 from crackwise.training.recipe import Recipe

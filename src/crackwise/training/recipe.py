@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from crackwise.data.module import DataConfig
+from crackwise.data.feed import DataConfig
 from crackwise.errors import RecipeError
 from crackwise.losses import LossConfig
 

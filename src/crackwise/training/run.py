@@ -18,8 +18,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import nn
 
+from crackwise.data.feed import CrackDataModule
 from crackwise.data.folder import parse_reference
-from crackwise.data.module import CrackDataModule
 from crackwise.errors import ModelError, RecipeError, needs_extra
 from crackwise.imaging.files import write_atomically
 from crackwise.losses import build_loss

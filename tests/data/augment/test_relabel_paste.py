@@ -1,10 +1,11 @@
-"""Wide labels shrink to the crack; pasted cracks darken the new ground where they are labelled."""
+"""Labels brought to the crack; two photographs in one keep what each of them shows."""
 
 from __future__ import annotations
 
+import pytest
 import torch
 
-from crackwise.data.augment import narrow, paste_crack, tolerate
+from crackwise.data.augment import lay_relief, move_labels, narrow, paste_crack
 from crackwise.data.sample import NOT_LABELLED, Sample
 
 
@@ -30,14 +31,22 @@ def test_a_label_without_contrast_becomes_unknown_not_crack() -> None:
     assert set(narrow(flat).target.unique().tolist()) == {0, NOT_LABELLED}
 
 
-def test_two_pixels_beside_a_tolerant_label_are_not_judged_and_nothing_else_changes() -> None:
-    sample = line(4, 4)
-    target = tolerate(sample).target[0]
-    unknown = [NOT_LABELLED] * 2
-    assert target[40].tolist()[34:46] == [0, 0, *unknown, 1, 1, 1, 1, *unknown, 0, 0]
-    assert ((target == 1) == (sample.target[0] == 1)).all()
-    empty = sample._replace(target=torch.zeros(2, 80, 80, dtype=torch.uint8))
-    assert torch.equal(tolerate(empty).target, empty.target)
+@pytest.mark.parametrize(("right_px", "down_px"), [(-2, -3), (2, 3), (0, 5), (-4, 0), (0, 0)])
+def test_labels_move_and_what_comes_in_is_unknown(right_px: int, down_px: int) -> None:
+    target = torch.zeros(1, 20, 30, dtype=torch.uint8)
+    target[0, 10, 15] = 1
+    moved = move_labels(Sample(torch.rand(3, 20, 30), target, "wall"), right_px, down_px).target[0]
+    assert torch.nonzero(moved == 1).tolist() == [[10 + down_px, 15 + right_px]]
+    assert int((moved == NOT_LABELLED).sum()) == 600 - (20 - abs(down_px)) * (30 - abs(right_px))
+
+
+def test_a_joint_laid_over_a_crack_darkens_the_picture_and_labels_stay() -> None:
+    sample, joint = line(4, 4), line(6, 0).image.transpose(1, 2)
+    laid = lay_relief(sample, joint)
+    assert torch.equal(laid.target, sample.target)
+    assert float((laid.image / sample.image)[:, 40, 5].mean()) < 0.6
+    assert float((laid.image / sample.image)[:, 2, 5].mean()) == pytest.approx(1, abs=0.02)
+    assert torch.allclose(lay_relief(sample, joint, strength=0).image, sample.image)
 
 
 def test_an_empty_label_stays_empty() -> None:

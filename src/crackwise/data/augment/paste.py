@@ -1,7 +1,8 @@
-"""Cracks of one photograph painted onto the crack-free ground of another.
+"""Two photographs in one: cracks painted onto crack-free ground, and the relief of crack-free ground laid over cracks.
 
-Only the darkening travels: the ratio of the crack's grey to the ground beside it, so that the new ground keeps its
-texture and light. It teaches that texture says nothing about cracks, and gives crack-free walls a second use.
+Only ratios travel: of the crack's grey to the ground beside it, of joints, stains and plants to the wall around them.
+So each photograph keeps its own texture and light. It teaches that texture says nothing about cracks, and gives
+crack-free walls, of which there are never enough, a second and a third use.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from crackwise.data.sample import NOT_LABELLED, Sample
 
-__all__ = ["paste_crack"]
+__all__ = ["lay_relief", "paste_crack"]
 
 GROUND_SIGMA_PX = 9.0
 
@@ -31,6 +32,16 @@ def paste_crack(ground: Sample, donor: Sample, strength: float = 1.0) -> Sample:
     target = torch.where(crack, donor.target, ground.target)
     target = torch.where((donor.target == NOT_LABELLED) & (ground.target == 0), donor.target, target)
     return Sample(image.clamp(0, 1), target, ground.name)
+
+
+def lay_relief(sample: Sample, wall: Tensor, strength: float = 1.0) -> Sample:
+    """``sample`` (3, h, w) with the light and dark of a crack-free ``wall`` (3, h, w) over it; labels stay.
+
+    ``strength`` bends the ratio: 0 leaves the sample as it is, 1 copies it, 2 squares it.
+    """
+    grey = wall.mean(0).numpy()
+    ratio = np.clip(grey / np.maximum(cv2.GaussianBlur(grey, (0, 0), GROUND_SIGMA_PX), 0.02), 0.3, 1.5)
+    return sample._replace(image=(sample.image * torch.from_numpy(ratio) ** strength).clamp(0, 1))
 
 
 def darkening(image: Tensor, reach: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from crackwise.data.sample import NOT_LABELLED, Sample
 
-__all__ = ["narrow", "tolerate"]
+__all__ = ["move_labels", "narrow"]
 
 GROUND_SIGMA_PX = 12.0
 NEIGHBOURHOOD_PX = 15
@@ -37,16 +37,13 @@ def narrow(sample: Sample) -> Sample:
     return sample._replace(target=target)
 
 
-def tolerate(sample: Sample, reach_px: int = 2) -> Sample:
-    """The sample with up to ``reach_px`` beside a label 'not labelled': the stroke may lie beside the crack."""
-    side_px = 2 * reach_px + 1
-    near = cv2.dilate(
-        (sample.target == 1).numpy().astype(np.uint8).transpose(1, 2, 0),
-        cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side_px, side_px)),
-    ).reshape(*sample.target.shape[1:], -1)
-    target = sample.target.clone()
-    target[(target == 0) & torch.from_numpy(near.transpose(2, 0, 1).astype(bool))] = NOT_LABELLED
-    return sample._replace(target=target)
+def move_labels(sample: Sample, right_px: int, down_px: int) -> Sample:
+    """The sample with its labels moved over the picture; what comes in from outside is 'not labelled'."""
+    moved = torch.full_like(sample.target, NOT_LABELLED)
+    h, w = sample.target.shape[-2:]
+    to = moved[..., max(0, down_px) : h + min(0, down_px), max(0, right_px) : w + min(0, right_px)]
+    to.copy_(sample.target[..., max(0, -down_px) : h + min(0, -down_px), max(0, -right_px) : w + min(0, -right_px)])
+    return sample._replace(target=moved)
 
 
 def darkness_within(grey: NDArray[np.float32], label: NDArray[np.bool_]) -> NDArray[np.float32]:

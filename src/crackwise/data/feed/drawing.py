@@ -1,0 +1,99 @@
+"""What a step sees: pictures drawn by weight, labels as their set says, two photographs in one, a random view."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+from torch.utils.data import Dataset, Sampler
+
+from crackwise.data.augment import build_augmentation, lay_relief, move_labels, narrow, paste_crack, random_view
+from crackwise.data.augment.draws import chance, uniform
+from crackwise.data.feed.config import DataConfig, TrainingItems
+from crackwise.data.folder import CrackDataset
+from crackwise.data.sample import Sample
+
+__all__ = ["Draws", "Views"]
+
+Draw = tuple[int, int]
+"""Which picture, and the seed of its view."""
+
+
+class Draws(Sampler[Draw]):
+    """Pictures drawn by weight, each with the seed of its view: an epoch's draws depend on its number alone.
+
+    So a resumed run sees what an unbroken one would have seen, however many workers load it.
+    """
+
+    def __init__(self, weights: Sequence[float], count: int, seed: int, epoch: Callable[[], int]) -> None:
+        self.weights = torch.tensor(weights, dtype=torch.double)
+        self.count = count
+        self.seed = seed
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[Draw]:
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch())
+        indices = torch.multinomial(self.weights, self.count, replacement=True, generator=generator)
+        seeds = torch.randint(2**62, (self.count,), generator=generator)
+        return zip(indices.tolist(), seeds.tolist(), strict=True)
+
+
+class Views(Dataset[Sample]):
+    """Augmented views of the training pictures of all sets."""
+
+    def __init__(self, parts: Sequence[TrainingItems], config: DataConfig) -> None:
+        self.pictures = CrackDataset([item for part in parts for item in part.items], config.classes)
+        self.entries = [part.config for part in parts for _ in part.items]
+        self.donors = [index for index, entry in enumerate(self.entries) if entry.donates]
+        self.walls = [index for index, entry in enumerate(self.entries) if entry.crack_free]
+        self.config = config
+        self.augment = {part.config: build_augmentation(config.augment_of(part.config)) for part in parts}
+
+    def __getitem__(self, draw: Draw) -> Sample:
+        index, seed = draw
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            sample = self.labelled(index)
+            if self.donors and not (sample.target == 1).any() and chance(self.config.paste_p):
+                ground = square(sample)
+                view = self.other(self.donors, ground, zoom=(0.7, 1.6))
+                sample = paste_crack(ground, view, strength=uniform(0.6, 1.4))
+            if self.walls and chance(self.config.relief_p):
+                sample = square(sample)
+                view = self.other(self.walls, sample, zoom=(0.5, 2.0))
+                sample = lay_relief(sample, view.image, strength=uniform(0.4, 1.2))
+            return self.augment[self.entries[index]](sample)
+
+    def labelled(self, index: int) -> Sample:
+        """A whole picture with its labels taken as its set says."""
+        sample, entry = self.pictures[index], self.entries[index]
+        if entry.move_labels_px is not None:
+            sample = move_labels(sample, *entry.move_labels_px)
+        return LABELS[entry.labels](sample)
+
+    def other(self, indices: Sequence[int], sample: Sample, zoom: tuple[float, float]) -> Sample:
+        """A random view, as large as the square sample, of one of these pictures."""
+        index = indices[int(torch.randint(len(indices), ()))]
+        view = {"crop_px": sample.image.shape[-1], "scale": zoom}
+        return random_view(self.labelled(index), self.config.augment.model_copy(update=view))
+
+
+def square(sample: Sample) -> Sample:
+    """The largest square at the top left."""
+    side_px = min(sample.image.shape[-2:])
+    return sample._replace(image=sample.image[:, :side_px, :side_px], target=sample.target[:, :side_px, :side_px])
+
+
+def no_crack(sample: Sample) -> Sample:
+    """The sample with nothing present."""
+    return sample._replace(target=torch.zeros_like(sample.target))
+
+
+LABELS: dict[str, Callable[[Sample], Sample]] = {
+    "as_drawn": lambda sample: sample,
+    "narrowed": narrow,
+    "no_crack": no_crack,
+}
