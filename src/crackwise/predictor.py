@@ -53,6 +53,10 @@ class ModelCard(BaseModel):
     parameters: PositiveInt | None = None
     """In the network as deployed."""
     data: tuple[DataTerms, ...] = ()
+    kept_apart: tuple[str, ...] = ()
+    """Test sets whose photographs were left out of training and validation."""
+    started_from: str | None = None
+    """Name and folder of the run whose weights it started from."""
     scores: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Data set to its scores: ``{"deepcrack:test": {"iou": 0.71, ...}}``."""
     limits: tuple[str, ...] = ()
@@ -61,6 +65,9 @@ class ModelCard(BaseModel):
     """Set where training and evaluation share photographs: which, and that it was allowed."""
     recipe_sha256: str | None = None
     """Of the resolved recipe."""
+    seed: int | None = None
+    trained_on: str | None = None
+    """Processor, library and precision."""
     paper: str | None = None
 
 

@@ -87,7 +87,7 @@ def test_a_split_file_keeps_photographs_whole_and_is_its_seed_s(walls: Path, tmp
     assert "train       6 pictures of 6 photographs" in result.output
     with out.open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert rows[0] == {"image": "images/test/7.png", "group": "walls/7", "split": rows[0]["split"]}
+    assert rows[0] == {"image": "images/test/7.png", "group": "walls/images/test/7", "split": rows[0]["split"]}
     run("split", walls, "--out", tmp_path / "again.csv", "--fractions", "0.6,0.2,0.2", "--seed", "1")
     run("split", walls, "--out", tmp_path / "other.csv", "--fractions", "0.6,0.2,0.2", "--seed", "2")
     assert (tmp_path / "again.csv").read_text() == out.read_text() != (tmp_path / "other.csv").read_text()

@@ -111,7 +111,7 @@ def test_train_says_where_the_run_lies_its_threshold_and_what_leaked(
     settings = [part for setting in (*sets, *small, "data.allow_leakage=true") for part in ("--set", setting)]
     text = invoke("train", str(recipe), *settings)
     assert "lie in runs/tiny. Threshold 0." in text
-    assert "Leakage: 4 training pictures" in text
+    assert "Leakage: 4 pictures of training" in text
     assert "crackwise export runs/tiny --to onnx" in text
 
 

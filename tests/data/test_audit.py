@@ -197,3 +197,31 @@ def test_the_documented_leaks_of_crack500_are_found(shared_data: Path) -> None:
 def test_the_joint_split_of_the_walls_is_clean(shared_data: Path) -> None:
     names = ("conglomerate_walls", "rissbilder", "volker", "noncrack_walls")
     assert not audit({name: open_pictures(name, shared_data) for name in names}).crosses
+
+
+def test_a_set_named_by_a_dot_keeps_its_parts_and_a_link_is_a_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    for part, count in (("train", 3), ("test", 2)):
+        (tmp_path / "walls" / "images" / part).mkdir(parents=True)
+        for i in range(count):
+            picture = cv2.resize(rng.integers(0, 255, (8, 8, 3), np.uint8), (96, 96), interpolation=cv2.INTER_CUBIC)
+            cv2.imwrite(str(tmp_path / "walls" / "images" / part / f"{part}{i}.png"), picture)
+    monkeypatch.chdir(tmp_path / "walls")
+    assert audit({".": open_pictures(".")}).sides == {"test": 2, "train": 3}
+    (tmp_path / "walls" / "images" / "test" / "planted.png").symlink_to(
+        tmp_path / "walls" / "images" / "train" / "train0.png"
+    )
+    found = audit({".": open_pictures(".")})
+    assert [(f.kind, f.names) for f in found.findings] == [("exact copy", ("walls/test/planted", "walls/train/train0"))]
+
+
+def test_folders_of_one_name_are_no_family(tmp_path: Path) -> None:
+    for above in ("p1", "p2"):
+        (tmp_path / above / "data" / "images").mkdir(parents=True)
+        seed = ord(above[1])
+        picture = np.random.default_rng(seed).integers(0, 255, (8, 8, 3), np.uint8)
+        cv2.imwrite(str(tmp_path / above / "data" / "images" / "IMG_0.png"), cv2.resize(picture, (96, 96)))
+    first, second = (open_pictures(str(tmp_path / above / "data")) for above in ("p1", "p2"))
+    assert first[0].group != second[0].group

@@ -53,8 +53,6 @@ def draw(kind: str, folder: Path, truth: NDArray[np.uint8]) -> Mask:
         return Mask(kind, save(folder / "m.jpg", truth * 255))
     if kind == "dark":
         return Mask(kind, save(folder / "m.png", 255 - truth * 255))
-    if kind == "labels":
-        return Mask(kind, save(folder / "m.png", truth))
     if kind == "coco_polygons":
         return Mask(kind, coco(folder / "c.json", [{"segmentation": [POLYGON]}]), "a.jpg")
     if kind == "coco_boxes":
@@ -91,11 +89,14 @@ def test_a_picture_that_is_only_known_to_be_cracked_is_not_labelled(tmp_path: Pa
 @pytest.mark.parametrize(
     ("pixels", "share"),
     [
-        (np.full(SHAPE, 127, np.uint8), 0.0),
+        (np.tile(np.arange(60, dtype=np.uint8) + 68, (40, 1)), 0.0),
+        (np.tile(np.arange(60, dtype=np.uint8) + 98, (40, 1)), 0.5),
         (np.full(SHAPE, 128, np.uint8), 1.0),
         (np.full(SHAPE, 1, np.uint8), 1.0),
         (np.full(SHAPE, 0, np.uint8), 0.0),
         (np.full(SHAPE, 65535, np.uint16), 1.0),
+        (np.full(SHAPE, 255, np.uint16), 1.0),
+        (np.full(SHAPE, 1, np.uint16), 1.0),
         (np.full((*SHAPE, 3), (0, 0, 255), np.uint8), 1.0),
         (np.full((*SHAPE, 4), (0, 0, 0, 255), np.uint8), 0.0),
     ],
@@ -104,11 +105,33 @@ def test_bright_is_above_half_whatever_the_depth_or_colour(pixels: NDArray[Any],
     assert read_mask(Mask("png", save(tmp_path / "m.png", pixels)), SHAPE).mean() == share
 
 
-def test_class_numbers_become_planes_and_255_stays_unknown(tmp_path: Path) -> None:
-    numbers = np.zeros(SHAPE, np.uint8)
-    numbers[0], numbers[1], numbers[2] = 1, 2, 255
-    planes = read_mask(Mask("labels", save(tmp_path / "m.png", numbers)), SHAPE, ("crack", "spalling"))
-    assert planes[:, :4, 0].tolist() == [[1, 0, 255, 0], [0, 1, 255, 0]]
+def test_strokes_in_the_transparency_count(tmp_path: Path, truth: NDArray[np.uint8]) -> None:
+    drawn = np.zeros((*SHAPE, 4), np.uint8)
+    drawn[:, :, 3] = truth * 255
+    np.testing.assert_array_equal(read_mask(Mask("png", save(tmp_path / "m.png", drawn)), SHAPE)[0], truth)
+
+
+@pytest.mark.parametrize("value", [2, 100, 127])
+def test_strokes_that_nobody_can_read_are_refused(value: int, tmp_path: Path, truth: NDArray[np.uint8]) -> None:
+    with pytest.raises(DataError, match=f"holds 0 and {value}"):
+        read_mask(Mask("png", save(tmp_path / "m.png", truth * value)), SHAPE)
+
+
+def test_a_coco_class_that_is_declared_and_not_marked_is_absent(tmp_path: Path) -> None:
+    file = coco(tmp_path / "c.json", [{"segmentation": [POLYGON], "category_id": 2}])
+    content = json.loads(file.read_text())
+    content["categories"] = [{"id": 1, "name": "crack"}, {"id": 2, "name": "spalling"}]
+    file.write_text(json.dumps(content))
+    assert not read_mask(Mask("coco_polygons", file, "a.jpg"), SHAPE).any()
+
+
+def test_a_coco_file_drawn_on_another_size_is_refused(tmp_path: Path) -> None:
+    file = coco(tmp_path / "c.json", [{"segmentation": [POLYGON]}])
+    content = json.loads(file.read_text())
+    content["images"][0] |= {"width": 40, "height": 60}
+    file.write_text(json.dumps(content))
+    with pytest.raises(DataError, match="at 40x60 px, the picture is 60x40"):
+        read_mask(Mask("coco_polygons", file, "a.jpg"), SHAPE)
 
 
 def test_overlapping_polygons_add_up(tmp_path: Path) -> None:

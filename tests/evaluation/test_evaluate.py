@@ -149,6 +149,16 @@ def test_a_picture_leaks_when_the_card_names_a_set_that_shows_its_photograph(wal
     assert leaks == Leaks(frozenset({"walls/test/d"}), (f"{other}:train",), (f"{tmp_path}/lost:train",))
 
 
+def test_a_set_that_was_kept_apart_in_training_does_not_leak(walls):
+    draw(walls, "train", "copy of b", stain=True, seed=3)
+    data = (DataTerms(name=f"{walls}:train", terms="mine"),)
+    card = ModelCard(name="dark", version="1", data=data)
+    test = f"{walls}:test"
+    assert find_leaks(open_items(test), test, card).names == {"walls/test/b"}
+    apart = card.model_copy(update={"kept_apart": (test,)})
+    assert find_leaks(open_items(test), test, apart) == Leaks(checked=(f"{walls}:train",))
+
+
 @pytest.fixture
 def written(items, tmp_path):
     leaks = {"walls:test": Leaks(frozenset({"walls/test/b"}), ("walls:train",))}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -10,9 +11,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from crackwise.data.feed import CrackDataModule
 from crackwise.errors import DataError, ModelError, RecipeError
 from crackwise.training.recipe import Recipe
 from crackwise.training.run import column_names, load_run, train
+from crackwise.training.task import SegmentationTask
 
 
 def recipe_for(folder: Path, **changes: object) -> Recipe:
@@ -67,21 +70,34 @@ class Killed(BaseException):
     """Stands for kill -9: nothing catches it."""
 
 
-def test_a_killed_run_resumes_to_the_same_weights_as_an_unbroken_one(
-    drawn_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    recipe = recipe_for(drawn_set, trainer={"accelerator": "cpu", "threads": 1, "ema_decay": 0.9})
-    unbroken = train(recipe, tmp_path / "unbroken")
-    steps = 0
+HOOKS = {
+    "in an epoch": ("on_train_batch_end", 10),
+    "in a validation": ("validation_step", 9),
+    "after a validation": ("on_save_checkpoint", 4),
+}
+"""Where a run dies: a hook of the task, and which call of it. 4 steps and 4 validation pictures an epoch."""
 
-    def dies(*_: object, **__: object) -> None:
-        nonlocal steps
-        steps += 1
-        if steps == 6:  # in the middle of the second epoch
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("moment", HOOKS)
+def test_a_killed_run_resumes_to_the_same_weights_as_an_unbroken_one(
+    drawn_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str, workers: int
+) -> None:
+    recipe = recipe_for(drawn_set, trainer={"accelerator": "cpu", "threads": 1, "ema_decay": 0.9}, optim={"epochs": 4})
+    recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update={"workers": workers})})
+    unbroken = train(recipe, tmp_path / "unbroken")
+    hook, at = HOOKS[moment]
+    calls, real = 0, getattr(SegmentationTask, hook)
+
+    def dies(self: SegmentationTask, *args: object, **kwargs: object) -> object:
+        nonlocal calls
+        calls += 1
+        if calls == at:
             raise Killed
+        return real(self, *args, **kwargs)
 
     with monkeypatch.context() as patch:
-        patch.setattr("crackwise.training.task.SegmentationTask.on_train_batch_end", dies)
+        patch.setattr(SegmentationTask, hook, dies)
         with pytest.raises(Killed):
             train(recipe, tmp_path / "killed")
     resumed = train(recipe, tmp_path / "killed")
@@ -91,6 +107,44 @@ def test_a_killed_run_resumes_to_the_same_weights_as_an_unbroken_one(
     assert [(r["epoch"], r["train_loss"]) for r in rows(resumed)] == [
         (r["epoch"], r["train_loss"]) for r in rows(unbroken)
     ]
+
+
+def test_a_finished_run_is_left_as_it_is(drawn_set: Path, tmp_path: Path) -> None:
+    recipe = recipe_for(drawn_set, optim={"epochs": 1})
+    run = train(recipe, tmp_path / "run")
+    before = {path.name: path.stat().st_mtime_ns for path in run.iterdir() if path.is_file()}
+    assert train(recipe, run) == run
+    assert before == {path.name: path.stat().st_mtime_ns for path in run.iterdir() if path.is_file()}
+
+
+def test_a_large_seed_is_a_seed(drawn_set: Path, tmp_path: Path) -> None:
+    train(recipe_for(drawn_set, seed=2**32 - 1, optim={"epochs": 1}), tmp_path / "run")
+
+
+def test_a_validation_set_without_a_label_is_refused(drawn_set: Path, tmp_path: Path) -> None:
+    data = {"train": [f"{drawn_set}:train"], "val": [f"{drawn_set}:val"], "augment": {"crop_px": 32}}
+    with pytest.raises(DataError, match="labels drywall joint"):
+        train(recipe_for(drawn_set, data=data | {"val": ["drywall_joints:val"]}), tmp_path / "run")
+
+
+def test_validation_pictures_of_a_test_photograph_are_left_out(drawn_set: Path, tmp_path: Path) -> None:
+    shutil.copytree(drawn_set, tmp_path / "tests" / "walls")
+    for kind in ("images", "masks"):
+        folder = tmp_path / "tests" / "walls" / kind / "val"
+        for path in sorted(folder.iterdir())[:-1]:
+            path.unlink()
+    data = {
+        "train": [f"{drawn_set}:train"],
+        "val": [f"{drawn_set}:val"],
+        "held_out": [f"{tmp_path / 'tests' / 'walls'}:val"],
+        "augment": {"crop_px": 32},
+    }
+    with pytest.raises(DataError, match="training or validation"):
+        train(recipe_for(drawn_set, data=data), tmp_path / "refused")
+    recipe = recipe_for(drawn_set, data=data | {"leakage": "drop"}, optim={"epochs": 1})
+    _, card, _ = load_run(train(recipe, tmp_path / "run"))
+    assert card.kept_apart == tuple(recipe.data.held_out)
+    assert len(CrackDataModule(recipe.data).validation[0][1]) == 3
 
 
 def test_one_seed_gives_one_run(drawn_set: Path, tmp_path: Path) -> None:
@@ -141,7 +195,7 @@ def test_a_split_that_leaks_is_refused_dropped_or_told_in_the_card(drawn_set: Pa
     allowed = recipe_for(drawn_set, data=data | {"allow_leakage": True}, optim={"epochs": 1})
     _, card, _ = load_run(train(allowed, tmp_path / "allow"))
     assert card.leakage is not None
-    assert "4 training pictures" in card.leakage
+    assert "4 pictures of training" in card.leakage
 
 
 def test_training_starts_from_the_weights_of_another_run(drawn_set: Path, tmp_path: Path) -> None:
@@ -154,6 +208,10 @@ def test_training_starts_from_the_weights_of_another_run(drawn_set: Path, tmp_pa
     for name in weights[0]:
         if "running" not in name and "num_batches" not in name:
             torch.testing.assert_close(weights[0][name], weights[1][name])
+    cards = [load_run(run)[1] for run in (first, second)]
+    assert set(cards[0].data) <= set(cards[1].data)
+    assert cards[1].started_from == f"drawn, {first}"
+    assert cards[1].kept_apart == ()
 
 
 @pytest.mark.filterwarnings("default")  # mlflow uses deprecated calls of its own libraries

@@ -74,9 +74,11 @@ def split(
         from crackwise.data.folder import folder_of, open_pictures
     from crackwise.data.splits import make_split, write_split
 
-    items = open_pictures(source, root)
+    folder = folder_of(source, root)
+    above = f"{folder.parent.as_posix()}/"  # groups without it, so that the split is the same on every machine
+    items = [item._replace(group=item.group.removeprefix(above)) for item in open_pictures(source, root)]
     parts = make_split([item.group for item in items], shares(fractions), seed=seed)
-    write_split(out, items, parts, folder_of(source, root))
+    write_split(out, items, parts, folder)
     for part in dict.fromkeys(parts):
         groups = {item.group for item, own in zip(items, parts, strict=True) if own == part}
         typer.echo(f"{part:<6} {parts.count(part):>6} pictures of {len(groups)} photographs")

@@ -77,10 +77,16 @@ def train(
     from crackwise.predictor import ModelCard
 
     with needs_extra("lab"):
+        from crackwise.training.allocator import keep_freed_memory
         from crackwise.training.recipe import load_recipe
         from crackwise.training.run import train as run_training
     resolved = load_recipe(recipe, settings or [])
-    folder = run_training(resolved, out or Path("runs") / resolved.name)
+    folder = out or Path("runs") / resolved.name
+    if (folder / "card.json").is_file():
+        typer.echo("This run is finished; delete its folder, or choose another --out, to train it again.")
+    else:
+        keep_freed_memory()
+    run_training(resolved, folder)
     card = ModelCard.model_validate_json((folder / "card.json").read_text(encoding="utf-8"))
     typer.echo(
         f"Weights, card, metrics and curves lie in {folder}. Threshold {card.threshold}: {card.threshold_source}."

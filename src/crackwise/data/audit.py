@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -102,7 +103,7 @@ def audit(
     items: list[Item] = []
     for reference, listed in sets.items():
         for item in listed:
-            path = item.image.resolve()
+            path = Path(os.path.abspath(item.image))  # noqa: PTH100  # a link is kept: it shows a copy
             if path not in sides:
                 sides[path] = part_of(item) or reference
                 items.append(item)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -33,7 +34,7 @@ class Item(NamedTuple):
     name: str
     """``"deepcrack/test/11125-1"``."""
     group: str
-    """``"family/photograph"``: what it was cut from; never crosses a split."""
+    """What it was cut from; never crosses a split. ``"family/photograph"`` in a set of the catalogue, else a path."""
 
 
 class Reference(NamedTuple):
@@ -99,7 +100,7 @@ def locate(parsed: Reference, root: Path | None) -> tuple[Path, DatasetRow | Non
     if not place.exists():
         hint = "pass --root DIR, the folder that holds it" if row else "see `crackwise list datasets` for known names"
         raise DataError(f"No data set at {str(place)!r}: {hint}.")
-    return place, row
+    return Path(os.path.abspath(place)), row  # noqa: PTH100  # "." has a name, a link keeps its own
 
 
 def select(parsed: Reference, place: Path, row: DatasetRow | None, entries: Sequence[Entry]) -> tuple[Item, ...]:
@@ -143,10 +144,16 @@ def parts_of(parsed: Reference, folder: Path, row: DatasetRow | None, entries: S
 
 
 def group_of(entry: Entry, folder: Path, row: DatasetRow | None) -> str:
-    """``"family/photograph"`` by the row's rule, else the index, else the picture itself."""
+    """``"family/photograph"`` by the row's rule, else the index, else the picture itself.
+
+    A folder that is in no catalogue is its own family, whatever other folders are called.
+    """
     stem = bare_name(entry.image.name)
-    photo = row.photo_of(stem) if row and row.photo_of else entry.group or stem
-    return photo if "/" in photo else f"{(row.family if row else '') or folder.name}/{photo}"
+    photo = row.photo_of(stem) if row and row.photo_of else entry.group
+    if not photo:
+        below = entry.image.with_name(stem)
+        return f"{row.family or folder.name}/{below.relative_to(folder).as_posix()}" if row else below.as_posix()
+    return photo if "/" in photo else f"{(row.family or folder.name) if row else folder.as_posix()}/{photo}"
 
 
 def labelled(mask: Mask, row: DatasetRow | None) -> Mask:

@@ -163,8 +163,8 @@ def side_by_side(folder: Path) -> Iterator[Entry]:
             stem = stem_below(image, images)
             if stem not in by_stem:
                 raise DataError(f"{image} has no label at {labels / stem}.*; an empty one says 'no crack'.")
-            below = Path(stem).parent.as_posix()
-            yield Entry(image, mask_at(by_stem[stem]), part_name(above or below.removeprefix(".")), "")
+            *below, _ = Path(stem).parts
+            yield Entry(image, mask_at(by_stem[stem]), part_name(above or (below[0] if below else "")), "")
 
 
 def from_file(file: Path) -> Iterator[Entry]:

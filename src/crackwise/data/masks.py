@@ -73,8 +73,7 @@ def name_planes(planes: Planes, mask: Mask, classes: tuple[str, ...]) -> Planes:
         return {classes[0]: next(iter(planes.values()))}
     if "" in planes:
         raise DataError(
-            f"{mask.path} does not say which of {', '.join(classes)} it shows; "
-            "use a mask of class numbers, COCO, or ask for one class."
+            f"{mask.path} does not say which of {', '.join(classes)} it shows; use COCO or YOLO, or ask for one class."
         )
     if not set(planes) & set(classes):
         raise DataError(f"{mask.path} labels {', '.join(sorted(planes))}, but {', '.join(classes)} was asked for.")
@@ -103,12 +102,29 @@ def decode(path: Path) -> Plane:
     if pixels is None:
         raise DataError(f"{path} is not a readable mask; save it again as PNG.")
     plane = pixels if pixels.ndim == 2 else pixels[:, :, :3].max(2)
-    return (plane // 257 if plane.dtype == np.uint16 else plane).astype(np.uint8)
+    if pixels.ndim == 3 and pixels.shape[2] == 4 and is_flat(plane) and not is_flat(pixels[:, :, 3]):
+        plane = pixels[:, :, 3]  # drawn in the transparency
+    return (plane // 257 if plane.max(initial=0) > 255 else plane).astype(np.uint8)
+
+
+def is_flat(plane: NDArray[np.generic]) -> bool:
+    """Whether a plane holds one value only."""
+    return bool((plane == plane.flat[0]).all())
 
 
 def bright_strokes(mask: Mask, _shape: tuple[int, int], _classes: tuple[str, ...]) -> Planes:
-    """Crack where brighter than half; where a mask holds nothing above 1, crack where 1."""
+    """Crack where brighter than half; where a mask holds nothing above 1, crack where 1.
+
+    Raises:
+        DataError: the strokes are of one value that is neither: nobody can tell what it means.
+    """
     plane = decode(mask.path)
+    marks = np.unique(plane[plane > 0])
+    if len(marks) == 1 and 1 < marks[0] <= 127:
+        raise DataError(
+            f"{mask.path} holds 0 and {marks[0]}; a crack is drawn as 255 (or 1). Convert the mask, or label several "
+            "classes as COCO or YOLO."
+        )
     return {"": (plane > (127 if plane.max(initial=0) > 1 else 0)).astype(np.uint8)}
 
 
@@ -117,24 +133,14 @@ def dark_strokes(mask: Mask, _shape: tuple[int, int], _classes: tuple[str, ...])
     return {"": (decode(mask.path) <= 127).astype(np.uint8)}
 
 
-def class_numbers(mask: Mask, _shape: tuple[int, int], classes: tuple[str, ...]) -> Planes:
-    """Pixels 0 = background, 1 = first class, 2 = second, ..., 255 = not labelled."""
-    plane = decode(mask.path)
-    highest = int(plane[plane < NOT_LABELLED].max(initial=0))
-    if highest > len(classes):
-        raise DataError(f"{mask.path} holds class number {highest}; {len(classes)} classes were asked for.")
-    unknown = (plane == NOT_LABELLED) * np.uint8(NOT_LABELLED)
-    return {name: np.where(plane == number, np.uint8(1), unknown) for number, name in enumerate(classes, 1)}
-
-
-def polygons_of_coco(mask: Mask, shape: tuple[int, int], _classes: tuple[str, ...]) -> Planes:
+def polygons_of_coco(mask: Mask, shape: tuple[int, int], classes: tuple[str, ...]) -> Planes:
     """Every polygon of a COCO file, filled."""
-    return draw_coco(mask.path, mask.key, shape, "polygons")
+    return draw_coco(mask.path, mask.key, shape, "polygons", classes)
 
 
-def boxes_of_coco(mask: Mask, shape: tuple[int, int], _classes: tuple[str, ...]) -> Planes:
+def boxes_of_coco(mask: Mask, shape: tuple[int, int], classes: tuple[str, ...]) -> Planes:
     """Every box of a COCO file, filled."""
-    return draw_coco(mask.path, mask.key, shape, "boxes")
+    return draw_coco(mask.path, mask.key, shape, "boxes", classes)
 
 
 def polygons_of_yolo(mask: Mask, shape: tuple[int, int], classes: tuple[str, ...]) -> Planes:
@@ -166,7 +172,6 @@ MASK_KINDS: dict[str, Callable[[Mask, tuple[int, int], tuple[str, ...]], Planes]
     "png": bright_strokes,
     "jpeg": bright_strokes,
     "dark": dark_strokes,
-    "labels": class_numbers,
     "coco_polygons": polygons_of_coco,
     "coco_boxes": boxes_of_coco,
     "yolo": polygons_of_yolo,

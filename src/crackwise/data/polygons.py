@@ -23,8 +23,12 @@ class Coco(NamedTuple):
 
     categories: dict[int, str]
     """Number to name, of the categories that mark something anywhere in the file; all, where none does."""
+    declared: frozenset[str]
+    """The names of all categories, whether they mark something or not."""
     annotations: dict[str, list[dict[str, Any]]]
     """``file_name`` to its annotations; pictures without any are there too."""
+    sizes: dict[str, tuple[int, int]]
+    """``file_name`` to height and width, where the file says so."""
 
 
 @lru_cache(maxsize=16)
@@ -37,14 +41,19 @@ def parse_coco(path: Path, _modified_ns: int) -> Coco:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         names = {image["id"]: image["file_name"] for image in content["images"]}
+        sizes = {
+            image["file_name"]: (int(image["height"]), int(image["width"]))
+            for image in content["images"]
+            if image.get("height") and image.get("width")
+        }
         annotations: dict[str, list[dict[str, Any]]] = {name: [] for name in names.values()}
         for annotation in content["annotations"]:
             annotations[names[annotation["image_id"]]].append(annotation)
         categories = {category["id"]: category["name"] for category in content["categories"]}
         used = {number: categories[number] for number in {mark["category_id"] for mark in content["annotations"]}}
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+    except (UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
         raise DataError(f"{path} is not a COCO file of images, annotations and categories: {error!r}.") from error
-    return Coco(used or categories, annotations)
+    return Coco(used or categories, frozenset(categories.values()), annotations, sizes)
 
 
 def read_coco(path: Path) -> Coco:
@@ -68,9 +77,15 @@ def coco_shapes(path: Path) -> Literal["polygons", "boxes"]:
 
 
 def draw_coco(
-    path: Path, key: str | None, shape: tuple[int, int], shapes: Literal["polygons", "boxes"]
+    path: Path,
+    key: str | None,
+    shape: tuple[int, int],
+    shapes: Literal["polygons", "boxes"],
+    classes: tuple[str, ...] = (),
 ) -> dict[str, Plane]:
     """Category name to plane (h, w) of 0 and 1 for the picture with the ``file_name`` ``key``.
+
+    The categories are those that mark something in the file, and those of the ``classes`` asked for that it declares.
 
     Raises:
         DataError: the picture is not in the file, or a mark cannot be drawn.
@@ -78,7 +93,14 @@ def draw_coco(
     coco = read_coco(path)
     if key not in coco.annotations:
         raise DataError(f"{path} lists no picture {key!r}.")
-    planes = {name: np.zeros(shape, np.uint8) for name in coco.categories.values()}
+    if coco.sizes.get(key, shape) != shape:
+        h, w = coco.sizes[key]
+        raise DataError(
+            f"{path} was drawn on {key!r} at {w}x{h} px, the picture is {shape[1]}x{shape[0]}; "
+            "put the picture it was drawn on there, upright and at its size."
+        )
+    names = [*coco.categories.values(), *(name for name in classes if name in coco.declared)]
+    planes = {name: np.zeros(shape, np.uint8) for name in names}
     for mark in coco.annotations[key]:
         plane = planes[coco.categories[mark["category_id"]]]
         try:

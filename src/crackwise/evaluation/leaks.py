@@ -22,18 +22,23 @@ class Leaks(NamedTuple):
 
     names: frozenset[str] = frozenset()
     checked: tuple[str, ...] = ()
-    """The training parts that were at hand to look into."""
+    """The parts it has met that were at hand to look into, now or when it was trained."""
     absent: tuple[str, ...] = ()
     """Those that the card names and that were not."""
 
 
 def find_leaks(items: Sequence[Item], reference: str, card: ModelCard, root: Path | None = None) -> Leaks:
-    """Compare the pictures with what the card says was learnt from, and with the training part of their own set."""
+    """Compare the pictures with what the card says the model has met, in training or validation.
+
+    A set that the card says was kept apart needs no look. A card without data gets the training part of the set itself.
+    """
     from crackwise.data.folder import open_items
 
-    named = tuple(terms.name for terms in card.data if terms.role == "train")
+    named = tuple(terms.name for terms in card.data if terms.role != "test")
+    if reference in card.kept_apart:
+        return Leaks(checked=named)
     trained: dict[str, tuple[Item, ...]] = {}
-    for part in dict.fromkeys((*named, *own_training_part(reference))):
+    for part in dict.fromkeys(named or own_training_part(reference)):
         with suppress(DataError):
             trained[part] = open_items(part, root)
     names = leaking(items, [item for pictures in trained.values() for item in pictures])

@@ -26,7 +26,7 @@ class SeedEachEpoch(Callback):
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """One seed per epoch."""
-        seed_everything(self.seed * 100_003 + trainer.current_epoch, verbose=False)
+        seed_everything((self.seed * 100_003 + trainer.current_epoch) % 2**32, verbose=False)
 
 
 class MetricsTable(Callback):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from importlib.metadata import version
+from pathlib import Path
 
 from torch import nn
 
@@ -25,10 +26,14 @@ def make_card(
     *,
     threshold: float,
     validation: Mapping[str, Mapping[str, float]],
+    device: str,
 ) -> ModelCard:
     """The card of a run: what it learnt from, under which terms, what it scored on validation, at which threshold."""
+    start = start_of(recipe)
     sets = [DataTerms(name=part.config.ref, terms=terms_of(part.config.ref), role="train") for part in data.parts]
     sets += [DataTerms(name=reference, terms=terms_of(reference), role="val") for reference in recipe.data.val]
+    sets += [terms for terms in (start.data if start else ()) if terms.role != "test"]
+    leakage = " ".join(filter(None, (leakage_of(recipe, data), start.leakage if start else None))) or None
     return ModelCard(
         name=recipe.name,
         version=version("crackwise"),
@@ -41,13 +46,24 @@ def make_card(
         options={k: v for k, v in recipe.model.options.items() if k != "encoder_weights"},
         input_px=recipe.data.augment.crop_px,
         parameters=count_parameters(model).deployed,
-        data=tuple(sets),
+        data=tuple(dict.fromkeys(sets)),
+        kept_apart=recipe.data.held_out if start is None and leakage is None else (),
+        started_from=f"{start.name}, {recipe.model.weights}" if start else None,
         scores={ref: {"protocol": "validation, pooled pixels", **scores} for ref, scores in validation.items()},
         limits=recipe.limits,
-        leakage=leakage_of(recipe, data),
+        leakage=leakage,
         recipe_sha256=hashlib.sha256(recipe.to_yaml().encode()).hexdigest(),
+        seed=recipe.seed,
+        trained_on=f"{device}, torch {version('torch')}, {recipe.trainer.precision}",
         paper=MODELS[recipe.model.name].paper,
     )
+
+
+def start_of(recipe: Recipe) -> ModelCard | None:
+    """The card of the run that this one started from: what that one met, this one has met."""
+    if recipe.model.weights is None:
+        return None
+    return ModelCard.model_validate_json((Path(recipe.model.weights) / "card.json").read_text(encoding="utf-8"))
 
 
 def terms_of(reference: str) -> str:
@@ -61,6 +77,6 @@ def leakage_of(recipe: Recipe, data: CrackDataModule) -> str | None:
     if not data.leaks or recipe.data.leakage == "drop":
         return None
     return (
-        f"{len(data.leaks)} training pictures show a photograph that is also in validation or test (for example "
-        f"{data.leaks[0]}); allowed by the recipe, so scores there are too good."
+        f"{len(data.leaks)} pictures of training or validation show a photograph of a part they must not know (for "
+        f"example {data.leaks[0]}); allowed by the recipe, so scores there are too good."
     )

@@ -29,7 +29,7 @@ __all__ = ["ModelConfig", "OptimConfig", "Recipe", "TrainerConfig", "load_recipe
 class Part(BaseModel):
     """Frozen; an unknown key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class ModelConfig(Part):
@@ -85,7 +85,7 @@ class Recipe(Part):
 
     name: str
     summary: str = ""
-    seed: NonNegativeInt = 0
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     model: ModelConfig
     data: DataConfig
     loss: LossConfig = LossConfig()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import math
+import platform
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,7 +27,6 @@ from crackwise.imaging.files import write_atomically
 from crackwise.losses import build_loss
 from crackwise.models import build_model
 from crackwise.predictor import ModelCard
-from crackwise.training.allocator import keep_freed_memory
 from crackwise.training.callbacks import MetricsTable, SeedEachEpoch
 from crackwise.training.card import make_card
 from crackwise.training.recipe import Recipe, load_recipe
@@ -37,7 +38,7 @@ __all__ = ["load_run", "train"]
 def train(recipe: Recipe, out: Path) -> Path:
     """Train, and leave recipe, weights, card, ``metrics.csv`` and ``curves.png`` in the folder ``out``.
 
-    A folder that holds an interrupted run of the same recipe is taken up where it stopped.
+    An interrupted run of the same recipe in that folder is taken up where it stopped, a finished one left as it is.
 
     Raises:
         RecipeError: ``out`` holds a run of another recipe, or this machine cannot do what ``trainer`` asks for.
@@ -45,7 +46,8 @@ def train(recipe: Recipe, out: Path) -> Path:
         ModelError: the model or one of its options is unknown.
     """
     refuse_another(out, recipe)
-    keep_freed_memory()
+    if (out / "card.json").is_file():  # written last
+        return out
     if recipe.trainer.threads:
         torch.set_num_threads(recipe.trainer.threads)
     seed_everything(recipe.seed, workers=True, verbose=False)
@@ -58,6 +60,7 @@ def train(recipe: Recipe, out: Path) -> Path:
         model,
         build_loss(recipe.loss),
         recipe.optim,
+        total_steps=data.steps_per_epoch * recipe.optim.epochs,
         auxiliary_weight=recipe.loss.auxiliary_weight,
         validation_names=column_names(recipe.data.val),
         score=recipe.trainer.score,
@@ -70,7 +73,7 @@ def train(recipe: Recipe, out: Path) -> Path:
     with quiet_lightning():
         trainer = make_trainer(recipe, out, [best, last])
         write_atomically(out / "recipe.yaml", recipe.to_yaml().encode())
-        trainer.fit(task, data, ckpt_path=resume if resume.is_file() else None, weights_only=False)
+        trainer.fit(task, data, ckpt_path=resume if resume.is_file() else None, weights_only=True)
     return save_run(out, recipe, task, data, out / "checkpoints" / "best.ckpt")
 
 
@@ -121,7 +124,8 @@ def make_trainer(recipe: Recipe, out: Path, checkpoints: list[ModelCheckpoint]) 
     if settings.ema_decay:
         callbacks.append(EMAWeightAveraging(decay=settings.ema_decay))
     if settings.patience_epochs:
-        callbacks.append(EarlyStopping("val_score", mode="max", patience=settings.patience_epochs))
+        patience = math.ceil(settings.patience_epochs / settings.validate_every_epochs)  # Lightning counts validations
+        callbacks.append(EarlyStopping("val_score", mode="max", patience=patience))
     callbacks += [*checkpoints, MetricsTable(out), TQDMProgressBar(refresh_rate=10)]
     try:
         return Trainer(
@@ -154,13 +158,28 @@ def mlflow_logger(address: str, recipe: Recipe) -> Logger:
 
 def save_run(out: Path, recipe: Recipe, task: SegmentationTask, data: CrackDataModule, best: Path) -> Path:
     """Write weights and card of the best epoch."""
-    state: dict[str, Any] = torch.load(best, map_location="cpu", weights_only=False)
+    state: dict[str, Any] = torch.load(best, map_location="cpu", weights_only=True)
     weights = {k.removeprefix("model."): v for k, v in state["state_dict"].items() if k.startswith("model.")}
     task.model.load_state_dict(weights)
     write_atomically(out / "weights.safetensors", save({k: v.contiguous() for k, v in weights.items()}))
-    card = make_card(recipe, data, task.model, threshold=state["threshold"], validation=state["validation"])
+    card = make_card(
+        recipe,
+        data,
+        task.model,
+        threshold=state["threshold"],
+        validation=state["validation"],
+        device=device_name(task.device),
+    )
     write_atomically(out / "card.json", card.model_dump_json(indent=2).encode())
     return out
+
+
+def device_name(device: torch.device) -> str:
+    """``"NVIDIA H200"``, or ``"CPU x86_64, 1 thread"``."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    count = torch.get_num_threads()
+    return f"{device.type.upper()} {platform.machine()}, {count} thread{'s' * (count > 1)}"
 
 
 def load_run(folder: Path) -> tuple[nn.Module, ModelCard, Recipe]:

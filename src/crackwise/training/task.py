@@ -12,6 +12,7 @@ from lightning import LightningModule
 from torch import Tensor, nn
 
 from crackwise.data.sample import Sample
+from crackwise.errors import DataError
 from crackwise.losses import Loss
 from crackwise.models.blocks import Outputs
 from crackwise.training.recipe import OptimConfig
@@ -30,6 +31,7 @@ class SegmentationTask(LightningModule):
         loss: Loss,
         optim: OptimConfig,
         *,
+        total_steps: int,
         auxiliary_weight: float = 0.5,
         validation_names: tuple[str, ...] = (),
         score: str = "f1",
@@ -38,6 +40,7 @@ class SegmentationTask(LightningModule):
         self.model = model
         self.loss = loss
         self.optim = optim
+        self.total_steps = total_steps
         self.auxiliary_weight = auxiliary_weight
         self.validation_names = validation_names
         self.score = score
@@ -82,6 +85,11 @@ class SegmentationTask(LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Choose the threshold, and log every set's scores at it."""
+        for name, counts in zip(self.validation_names, self.counts, strict=True):
+            if not counts.cracked + counts.crack_free:
+                raise DataError(
+                    f"No picture of {name} is labelled for the classes of the recipe: nothing to validate on."
+                )
         self.threshold, score = best_threshold(self.counts, self.score)
         self.log("val_score", score, prog_bar=True)
         self.log("val_threshold", self.threshold)
@@ -106,9 +114,8 @@ class SegmentationTask(LightningModule):
             {"params": [p for p in trainable if id(p) in encoder], "lr": self.optim.lr * self.optim.encoder_lr_factor},
         ]
         optimizer = OPTIMIZERS[self.optim.name]([g for g in groups if g["params"]], self.optim)
-        factor = functools.partial(
-            rate_factor, config=self.optim, total_steps=int(self.trainer.estimated_stepping_batches)
-        )
+        # told, not asked of the trainer: that would start the loaders before a resumed run knows its epoch
+        factor = functools.partial(rate_factor, config=self.optim, total_steps=self.total_steps)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 

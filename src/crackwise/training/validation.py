@@ -27,6 +27,8 @@ class SetCounts:
     def add(self, probability: NDArray[np.float32], target: NDArray[np.uint8]) -> None:
         """Count one picture; both (h, w)."""
         known = target != NOT_LABELLED
+        if not known.any():
+            return
         truth = target == 1
         self.crack_free += not truth.any()
         self.cracked += bool(truth.any())

@@ -41,6 +41,8 @@ def move_labels(sample: Sample, right_px: int, down_px: int) -> Sample:
     """The sample with its labels moved over the picture; what comes in from outside is 'not labelled'."""
     moved = torch.full_like(sample.target, NOT_LABELLED)
     h, w = sample.target.shape[-2:]
+    if abs(right_px) >= w or abs(down_px) >= h:
+        return sample._replace(target=moved)
     to = moved[..., max(0, down_px) : h + min(0, down_px), max(0, right_px) : w + min(0, right_px)]
     to.copy_(sample.target[..., max(0, -down_px) : h + min(0, -down_px), max(0, -right_px) : w + min(0, -right_px)])
     return sample._replace(target=moved)

@@ -31,7 +31,7 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 class AugmentConfig(BaseModel):
     """How strongly training pictures are varied; every ``p`` is a probability."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     crop_px: PositiveInt = 256
     scale: tuple[PositiveFloat, PositiveFloat] = (0.5, 2.0)
@@ -172,7 +172,7 @@ def build_augmentation(config: AugmentConfig) -> Callable[[Sample], Sample]:
         sample = random_view(sample, config)
         if chance(config.joints_p):
             sample = draw_joints(sample)
-        image = grey(light(sample.image)) if config.light else sample.image
+        image = grey(light(sample.image))
         for p, change in after:
             if chance(p):
                 image = change(image)

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from crackwise.data.augment import AugmentConfig
-from crackwise.data.folder import Item, open_items
+from crackwise.data.catalog import DATASETS
+from crackwise.data.folder import Item, open_items, parse_reference
 from crackwise.data.splits import leaking
 from crackwise.errors import DataError
 
-__all__ = ["DataConfig", "TrainingItems", "TrainingSet", "training_items"]
+__all__ = ["DataConfig", "DataItems", "TrainingItems", "TrainingSet", "data_items"]
 
 
 class TrainingSet(BaseModel):
     """One set to train on: a reference, how often it is drawn, and how its labels are taken."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     ref: str
     weight: PositiveFloat = 1.0
@@ -38,7 +39,7 @@ class TrainingSet(BaseModel):
 class DataConfig(BaseModel):
     """What a run trains on, validates on and must not have seen."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     train: Annotated[tuple[TrainingSet | str, ...], Field(min_length=1)]
     val: Annotated[tuple[str, ...], Field(min_length=1)]
@@ -48,7 +49,8 @@ class DataConfig(BaseModel):
     root: str | None = None
     classes: tuple[str, ...] = ("crack",)
     leakage: Literal["refuse", "drop"] = "refuse"
-    """``drop`` leaves out the training pictures whose photograph is also in ``val`` or ``held_out``."""
+    """``drop`` leaves out training pictures whose photograph is also in ``val`` or ``held_out``, and those of ``val``
+    whose photograph is in ``held_out``."""
     allow_leakage: bool = False
     """Train on a leaking split all the same; the model card says so."""
     batch_size: PositiveInt = 16
@@ -60,6 +62,16 @@ class DataConfig(BaseModel):
     """Probability of laying the joints, stains and texture of a crack-free training picture over another."""
     steps_per_epoch: PositiveInt | None = None
     """Batches in one epoch; default: as many as it takes to draw every picture once."""
+
+    @model_validator(mode="after")
+    def has_what_it_mixes(self) -> Self:
+        """A probability without a set to take from would do nothing."""
+        sets = [entry for entry in self.train if isinstance(entry, TrainingSet)]
+        if self.paste_p and not any(entry.donates for entry in sets):
+            raise ValueError(f"paste_p={self.paste_p} needs a training set with donates: true")
+        if self.relief_p and not any(entry.crack_free for entry in sets):
+            raise ValueError(f"relief_p={self.relief_p} needs a training set with crack_free: true")
+        return self
 
     def augment_of(self, entry: TrainingSet) -> AugmentConfig:
         """The augmentation of one set."""
@@ -75,24 +87,62 @@ class TrainingItems(BaseModel):
     items: tuple[Item, ...]
 
 
-def training_items(config: DataConfig) -> tuple[list[TrainingItems], tuple[str, ...]]:
-    """The training pictures per set, and the names of those that share a photograph with validation or test.
+class DataItems(NamedTuple):
+    """The pictures of a run, photographs of test sets dealt with as the recipe says."""
+
+    train: tuple[TrainingItems, ...]
+    val: tuple[tuple[str, tuple[Item, ...]], ...]
+    """Reference and pictures."""
+    leaks: tuple[str, ...]
+    """Names of pictures that share a photograph with validation (training ones) or a test set (both)."""
+
+
+def data_items(config: DataConfig) -> DataItems:
+    """The training pictures per set and the validation pictures per reference.
 
     Raises:
-        DataError: some leak, and the recipe says neither to drop nor to allow them.
+        DataError: some leak, and the recipe says neither to drop nor to allow them; or a set is left empty, or labels
+            none of the classes.
     """
     root = Path(config.root) if config.root else None
     sets = [entry if isinstance(entry, TrainingSet) else TrainingSet(ref=entry) for entry in config.train]
-    found = [(entry, open_items(entry.ref, root)) for entry in sets]
-    kept_apart = [item for reference in (*config.val, *config.held_out) for item in open_items(reference, root)]
-    leaks = leaking([item for _, items in found for item in items], kept_apart)
+    for reference in (*(entry.ref for entry in sets if entry.labels != "no_crack"), *config.val):
+        check_classes(reference, config.classes)
+    train = [(entry, open_items(entry.ref, root)) for entry in sets]
+    val = [(reference, open_items(reference, root)) for reference in config.val]
+    tests = [item for reference in config.held_out for item in open_items(reference, root)]
+    chosen = [item for _, items in val for item in items]
+    learnt = leaking([item for _, items in train for item in items], [*chosen, *tests])
+    choosing = leaking(chosen, tests)
+    leaks = learnt | choosing
     if leaks and config.leakage == "refuse" and not config.allow_leakage:
         raise DataError(
-            f"{len(leaks)} training pictures share a photograph with validation or test, for example {min(leaks)!r}. "
-            "Set data.leakage: drop to leave them out, or data.allow_leakage: true to train all the same."
+            f"{len(leaks)} pictures of training or validation share a photograph with a part they must not know, for "
+            f"example {min(leaks)!r}. Set data.leakage: drop to leave them out, or data.allow_leakage: true to train "
+            "all the same."
         )
-    drop = leaks if config.leakage == "drop" else frozenset()
-    kept = [TrainingItems(config=c, items=tuple(i for i in items if i.name not in drop)) for c, items in found]
+    if config.leakage == "drop":
+        train = [(entry, without(items, learnt)) for entry, items in train]
+        val = [(reference, without(items, choosing)) for reference, items in val]
+    kept = tuple(TrainingItems(config=entry, items=items) for entry, items in train)
     if not any(part.items for part in kept):
-        raise DataError(f"All {len(drop)} training pictures share a photograph with validation or test: none is left.")
-    return kept, tuple(sorted(leaks))
+        raise DataError("All training pictures share a photograph with validation or test: none is left.")
+    for reference, items in val:
+        if not items:
+            raise DataError(f"All pictures of {reference} share a photograph with a test set: no validation is left.")
+    return DataItems(kept, tuple(val), tuple(sorted(leaks)))
+
+
+def without(items: tuple[Item, ...], names: frozenset[str]) -> tuple[Item, ...]:
+    """The items that are not called so."""
+    return tuple(item for item in items if item.name not in names)
+
+
+def check_classes(reference: str, classes: tuple[str, ...]) -> None:
+    """Refuse a set of the catalogue that labels none of the classes."""
+    row = DATASETS.get(parse_reference(reference).source)
+    if row and not set(row.classes) & set(classes):
+        raise DataError(
+            f"{reference} labels {', '.join(row.classes)}, the recipe learns {', '.join(classes)}. Add the class to "
+            "data.classes, or take the set as crack-free with labels: no_crack."
+        )

@@ -12,6 +12,7 @@ from crackwise.data.augment.draws import chance, uniform
 from crackwise.data.feed.config import DataConfig, TrainingItems
 from crackwise.data.folder import CrackDataset
 from crackwise.data.sample import Sample
+from crackwise.errors import DataError
 
 __all__ = ["Draws", "Views"]
 
@@ -77,14 +78,20 @@ class Views(Dataset[Sample]):
     def other(self, indices: Sequence[int], sample: Sample, zoom: tuple[float, float]) -> Sample:
         """A random view, as large as the square sample, of one of these pictures."""
         index = indices[int(torch.randint(len(indices), ()))]
+        labelled = self.labelled(index)
+        if self.entries[index].crack_free and (labelled.target == 1).any():
+            raise DataError(f"{labelled.name} shows a crack, but its set is called crack_free.")
         view = {"crop_px": sample.image.shape[-1], "scale": zoom}
-        return random_view(self.labelled(index), self.config.augment.model_copy(update=view))
+        return random_view(labelled, self.config.augment.model_copy(update=view))
 
 
 def square(sample: Sample) -> Sample:
-    """The largest square at the top left."""
-    side_px = min(sample.image.shape[-2:])
-    return sample._replace(image=sample.image[:, :side_px, :side_px], target=sample.target[:, :side_px, :side_px])
+    """A random one of the largest squares."""
+    h, w = sample.image.shape[-2:]
+    side_px = min(h, w)
+    top, left = int(torch.randint(h - side_px + 1, ())), int(torch.randint(w - side_px + 1, ()))
+    window = (slice(None), slice(top, top + side_px), slice(left, left + side_px))
+    return sample._replace(image=sample.image[window], target=sample.target[window])
 
 
 def no_crack(sample: Sample) -> Sample:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+import torch
 from lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
-from crackwise.data.feed.config import DataConfig, training_items
+from crackwise.data.feed.config import DataConfig, data_items
 from crackwise.data.feed.drawing import Draws, Views
-from crackwise.data.folder import CrackDataset, open_items
+from crackwise.data.folder import CrackDataset
 from crackwise.data.sample import Sample
 
 __all__ = ["CrackDataModule"]
@@ -22,26 +21,33 @@ class CrackDataModule(LightningDataModule):
         super().__init__()
         self.config = config
         self.seed = seed
-        self.parts, self.leaks = training_items(config)
-        root = Path(config.root) if config.root else None
-        self.validation = [(ref, open_items(ref, root)) for ref in config.val]
+        self.parts, self.validation, self.leaks = data_items(config)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches in one epoch."""
+        pictures = sum(len(part.items) for part in self.parts)
+        return self.config.steps_per_epoch or max(1, pictures // self.config.batch_size)
 
     def train_dataloader(self) -> DataLoader[Sample]:
         """Batches of views, pictures drawn with the weights of their sets."""
         config = self.config
         weights = [part.config.weight for part in self.parts for _ in part.items]
-        steps = config.steps_per_epoch or max(1, len(weights) // config.batch_size)
         return DataLoader(
             Views(self.parts, config),
             batch_size=config.batch_size,
-            sampler=Draws(weights, steps * config.batch_size, self.seed, self.epoch),
+            sampler=Draws(weights, self.steps_per_epoch * config.batch_size, self.seed, self.epoch),
             num_workers=config.workers,
             drop_last=True,
+            generator=torch.Generator().manual_seed(self.seed),  # else the global one is drawn from, at another moment
         )
 
     def epoch(self) -> int:
-        """The number of the epoch that is about to be drawn."""
-        return self.trainer.current_epoch if self.trainer else 0
+        """The number of the epoch that is about to be drawn.
+
+        Told by the steps: a resumed trainer makes its loaders before it puts its own number of the epoch right.
+        """
+        return self.trainer.global_step // self.steps_per_epoch if self.trainer else 0
 
     def val_dataloader(self) -> list[DataLoader[Sample]]:
         """One loader per validation set, whole pictures, one at a time."""

@@ -1,0 +1,58 @@
+"""What a training set's own settings do to the views drawn from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from crackwise.data.feed import CrackDataModule, DataConfig, Views
+from crackwise.errors import DataError
+
+
+def views(folder: Path, *others: dict[str, object], relief_p: float = 0.0, **settings: object) -> Views:
+    """Views of the drawn set under these settings of the set, and of other sets."""
+    train = [{"ref": f"{folder}:train", **settings}, *others]
+    values = {"train": train, "val": [f"{folder}:val"], "augment": {"crop_px": 64}}
+    config = DataConfig.model_validate(values | {"relief_p": relief_p})
+    return Views(CrackDataModule(config).parts, config)
+
+
+def test_a_set_has_its_own_zoom(drawn_set: Path) -> None:
+    usual, own = views(drawn_set)[1, 7], views(drawn_set, scale=(3.0, 3.0))[1, 7]
+    assert not usual.image.equal(own.image)
+    assert usual.image.equal(views(drawn_set, scale=(0.5, 2.0))[1, 7].image)
+
+
+def test_labels_are_taken_as_the_set_says(drawn_set: Path) -> None:
+    drawn = views(drawn_set)[1, 1].target
+    assert set(drawn.unique().tolist()) == {0, 1}
+    assert not views(drawn_set, labels="no_crack")[1, 1].target.any()
+
+
+def test_labels_are_moved_as_the_set_says(drawn_set: Path) -> None:
+    usual, moved = views(drawn_set).labelled(1).target, views(drawn_set, move_labels_px=(-2, 3)).labelled(1).target
+    assert moved[:, 3:, :-2].equal(usual[:, :-3, 2:])
+
+
+def test_a_crack_free_set_lends_its_relief_and_one_with_a_crack_is_refused(drawn_set: Path, tmp_path: Path) -> None:
+    (tmp_path / "clean" / "images").mkdir(parents=True)
+    (tmp_path / "clean" / "masks").mkdir()
+    rng = np.random.default_rng(3)
+    cv2.imwrite(str(tmp_path / "clean" / "images" / "a.png"), rng.integers(0, 255, (80, 90, 3), np.uint8))
+    cv2.imwrite(str(tmp_path / "clean" / "masks" / "a.png"), np.zeros((80, 90), np.uint8))
+    clean = {"ref": f"{tmp_path / 'clean'}", "crack_free": True}
+    plain, laid = (views(drawn_set, clean, relief_p=p)[1, 3] for p in (0.0, 1.0))
+    assert not laid.image.equal(plain.image)
+    cracked = views(drawn_set, crack_free=True, relief_p=1.0)
+    with pytest.raises(DataError, match="is called crack_free"):
+        [cracked[1, seed] for seed in range(20)]
+
+
+@pytest.mark.parametrize("settings", [{"relief_p": 0.5}, {"paste_p": 0.5}])
+def test_a_mixture_without_a_set_to_take_from_is_refused(drawn_set: Path, settings: dict[str, float]) -> None:
+    with pytest.raises(ValidationError, match="needs a training set with"):
+        DataConfig.model_validate({"train": [f"{drawn_set}:train"], "val": [f"{drawn_set}:val"], **settings})
