@@ -7,7 +7,19 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from crackwise.losses import LOSSES, LossConfig, LossTerm, bce, build_loss, ce, dice, dice_per_image, dice_squared, ohem
+from crackwise.losses import (
+    LOSSES,
+    LossConfig,
+    LossTerm,
+    alarms,
+    bce,
+    build_loss,
+    ce,
+    dice,
+    dice_per_image,
+    dice_squared,
+    ohem,
+)
 
 HALF = torch.zeros(1, 1, 4, 4, dtype=torch.uint8)
 HALF[..., :2] = 1
@@ -94,8 +106,9 @@ def test_ohem_on_a_hand_case_keeps_only_the_hard_pixel() -> None:
 @pytest.mark.parametrize("name", LOSSES)
 def test_pixels_that_are_not_labelled_change_nothing(name: str) -> None:
     torch.manual_seed(3)
-    logits = torch.randn(1, 1, 6, 6, requires_grad=True)
-    target = torch.randint(0, 2, (1, 1, 6, 6), dtype=torch.uint8)
+    logits = torch.randn(2, 1, 6, 6, requires_grad=True)
+    target = torch.randint(0, 2, (2, 1, 6, 6), dtype=torch.uint8)
+    target[1] = 0  # a crack-free picture
     target[..., :2] = 255
     loss = LOSSES[name](logits, target)
     loss.backward()
@@ -108,6 +121,20 @@ def test_pixels_that_are_not_labelled_change_nothing(name: str) -> None:
 def test_a_batch_without_any_label_gives_a_finite_loss(name: str) -> None:
     target = torch.full((1, 1, 4, 4), 255, dtype=torch.uint8)
     assert torch.isfinite(LOSSES[name](torch.randn(1, 1, 4, 4), target))
+
+
+def test_alarms_weigh_crack_free_pictures_alone_and_feel_a_few_dozen_pixels() -> None:
+    sure = 40.0
+    logits = torch.full((4, 1, 20, 20), -sure)
+    logits[0, 0, :5, :10] = sure  # 50 false pixels
+    logits[1, 0, 0, 0] = sure  # one
+    logits[2] = sure  # a picture that shows a crack somewhere
+    logits[3] = sure  # a picture without any label
+    target = torch.zeros(4, 1, 20, 20, dtype=torch.uint8)
+    target[2, 0, 0, 0] = 1
+    target[3] = 255
+    assert alarms(logits, target) == pytest.approx((50 / 100 + 1 / 51) / 2)
+    assert alarms(logits[2:], target[2:]) == 0
 
 
 def test_bce_is_the_mean_over_labelled_pixels() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from crackwise.errors import ImageError, ScaleUnknownError
+from crackwise.errors import ImageError, ModelError, ScaleUnknownError
 from crackwise.measure import WIDTHS, Crack, measure, totals
 
 KEYS = [
@@ -220,3 +220,15 @@ def test_a_picture_wider_than_opencv_can_remap_is_measured() -> None:
         (crack,) = measure(image, mask)
         assert crack.length_px == pytest.approx(39_800, rel=0.01)
         assert crack.mean_width_px == pytest.approx(4, abs=0.1)
+
+
+@pytest.mark.parametrize("scale", [-0.2, 0.0, float("nan"), float("inf")])
+def test_an_impossible_scale_is_refused(scale: float) -> None:
+    with pytest.raises(ScaleUnknownError):
+        measure(None, np.zeros((20, 30), np.float32), mm_per_px=scale)
+
+
+@pytest.mark.parametrize("threshold", [0.0, 1.0, 128, float("nan")])
+def test_an_impossible_threshold_is_refused(threshold: float) -> None:
+    with pytest.raises(ModelError, match="between 0 and 1"):
+        measure(None, np.zeros((20, 30), np.float32), threshold=threshold)

@@ -1,4 +1,8 @@
-"""Drawn cracks of known width, length and shape: the tolerances are those of the targets in docs/measurement.md."""
+"""Drawn cracks of known width, length and shape.
+
+The tolerances are those of the targets in docs/measurement.md. Where a single drawing may miss its target (that page
+says how often), the mean of several is held to it and each one to a wider limit.
+"""
 
 from __future__ import annotations
 
@@ -145,9 +149,12 @@ def test_a_mask_too_wide_or_beside_the_crack_does_not_change_the_width_read_from
 @pytest.mark.parametrize(("width", "cap"), list(product([1.0, 2.0, 3.0, 5.0, 8.0, 13.0, 20.0], ["blunt", "round"])))
 def test_the_length_of_a_line_is_that_of_its_drawn_centreline_to_a_hundredth(width: float, cap: str) -> None:
     rng = np.random.default_rng([int(width), len(cap)])
+    errors = []
     for _ in range(3):
         shape, length = centred_line(rng, width, cap=cap)
-        assert only(measure(None, cover(shape))).length_px == pytest.approx(length, rel=0.0125, abs=2.0)
+        errors.append(abs(only(measure(None, cover(shape))).length_px / length - 1))
+    assert np.mean(errors) <= 0.01
+    assert max(errors) <= 0.015
 
 
 @pytest.mark.parametrize("width", [1.0, 3.0, 8.0, 20.0])
@@ -165,7 +172,9 @@ def test_a_y_is_three_cracks_that_meet_in_its_drawn_junction(width: float) -> No
     arms = [line(middle, angle, length, width) for angle, length in zip(angles, lengths, strict=True)]
     cracks = measure(None, cover(lambda row, column: np.any([arm(row, column) for arm in arms], axis=0)))
     assert len(cracks) == 3
-    np.testing.assert_allclose(sorted(crack.length_px for crack in cracks), lengths, rtol=0.015, atol=1.0)
+    errors = np.abs(np.sort([crack.length_px for crack in cracks]) / lengths - 1)
+    assert errors.mean() <= 0.01
+    assert errors.max() <= 0.015
     for crack in cracks:
         ends = np.hypot(*(crack.centreline[[0, -1]] - middle).T)
         assert ends.min() <= 2.0
@@ -230,5 +239,5 @@ def test_ninety_five_percent_intervals_of_the_mean_width_cover_the_truth() -> No
         covered.append(abs(crack.mean_width_px - width) <= crack.width_uncertainty_px)
         errors = np.abs(crack.widths_px - width)[crack.counted]
         points.append(np.mean(errors <= 1.96 * crack.width_sigmas_px[crack.counted]))
-    assert 0.92 <= np.mean(covered) <= 0.985
+    assert 0.92 <= np.mean(covered) <= 0.985  # 93 to 97 %, and what chance adds with 240 drawings
     assert 0.90 <= np.mean(points) <= 0.98

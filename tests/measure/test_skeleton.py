@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from skimage.morphology import skeletonize
 
 from crackwise.measure.pruning import prune
-from crackwise.measure.skeleton import TIP, skeleton_graph, skeleton_points
+from crackwise.measure.skeleton import TIP, occupied_tiles, skeleton_graph, skeleton_points
 
 
 def network(seed: int, *, size: int = 700, thickness: int = 5, lines: int = 8) -> NDArray[np.bool_]:
@@ -76,6 +76,28 @@ def test_a_body_too_wide_for_tiles_is_traced_on_a_coarser_grid() -> None:
     assert chains[0].start == chains[0].end == TIP
     rows = chains[0].points[:, 0]
     assert rows.mean() == pytest.approx(389.5, abs=4)
+
+
+def test_a_wide_body_changes_nothing_for_the_cracks_beside_it() -> None:
+    thin = np.zeros((900, 1200), np.bool_)
+    for offset in range(3):
+        cv2.line(thin.view(np.uint8), (100, 100 + 40 * offset), (800, 160 + 40 * offset), 1, 1 + offset)
+    cv2.line(thin.view(np.uint8), (400, 100), (420, 300), 1, 2)
+    rows, columns = np.ogrid[:900, :1200]
+    blob = np.hypot(rows - 700, columns - 1000) < 45
+    alone, beside = skeleton_graph(thin), skeleton_graph(thin | blob)
+    assert len(beside.chains) > len(alone.chains)
+    for chain, same in zip(alone.chains, beside.chains, strict=False):
+        np.testing.assert_array_equal(chain.points, same.points)
+        np.testing.assert_array_equal(chain.radii, same.radii)
+        assert (chain.start, chain.end) == (same.start, same.end)
+    np.testing.assert_array_equal(alone.junctions, beside.junctions[: len(alone.junctions)])
+
+
+def test_the_work_follows_the_cracks_not_the_picture() -> None:
+    mask = np.zeros((300, 300), np.bool_)
+    mask[100:103, 40:260] = True
+    assert len(list(occupied_tiles(np.pad(mask, ((0, 3000), (0, 3000)))))) == len(list(occupied_tiles(mask))) == 3
 
 
 def test_an_empty_mask_has_no_chains() -> None:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 
-from crackwise.errors import ImageError, ScaleUnknownError
+from crackwise.errors import ImageError, ModelError, ScaleUnknownError
+from crackwise.imaging.scale import check_scale
 from crackwise.measure.branch import Branch, trace
 from crackwise.measure.curve import normals, smooth
 from crackwise.measure.width import CORRELATION_PX, WIDTHS, Reading
@@ -154,7 +155,12 @@ def measure(
 
     Raises:
         ImageError: picture, planes and classes that do not fit together, or values that are no probabilities.
+        ModelError: a threshold that is not between 0 and 1.
+        ScaleUnknownError: ``mm_per_px`` is no scale.
     """
+    mm_per_px = check_scale(mm_per_px)
+    if not 0 < threshold < 1:
+        raise ModelError(f"The threshold must lie between 0 and 1, not at {threshold}.")
     planes = as_planes(probabilities, len(classes))
     grey = as_grey(image, planes.shape[1:])
     cracks: list[Crack] = []

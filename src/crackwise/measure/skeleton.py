@@ -58,16 +58,38 @@ class Graph:
 def skeleton_graph(mask: NDArray[np.bool_]) -> Graph:
     """Chains of the skeleton of a mask (h, w); the cost follows the area of the cracks, not of the picture.
 
-    A mask with bodies more than about 60 px wide is traced on a coarser grid.
+    Bodies more than about 60 px wide are traced on a coarser grid, and change nothing for the cracks beside them.
     """
     found = skeleton_points(mask)
     if found is None:
-        return enlarge(skeleton_graph(coarsen(mask)))
+        wide = wide_bodies(mask)
+        return joined(skeleton_graph(mask & ~wide), enlarge(skeleton_graph(coarsen(wide))))
     points, radii = found
     if len(points) == 0:
         return Graph([], np.empty((0, 2)))
     pairs = neighbour_pairs(points, stride=mask.shape[1] + 2)
     return split_at_junctions(points, radii, pairs)
+
+
+def wide_bodies(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The connected bodies (h, w) of a mask that are too wide somewhere for the halo of a tile."""
+    plane = np.pad(mask, 1).view(np.uint8)
+    _, numbers = cv2.connectedComponents(plane, connectivity=8)
+    distance = cv2.distanceTransform(plane, cv2.DIST_L2, cv2.DIST_MASK_5)
+    too_wide = np.zeros(int(numbers.max()) + 1, np.bool_)
+    too_wide[numbers[distance > HALOS_PX[-1] / 2 - 3]] = True  # filled pinholes may make a body a little wider still
+    return np.asarray(too_wide[numbers[1:-1, 1:-1]])
+
+
+def joined(first: Graph, second: Graph) -> Graph:
+    """Two graphs of one picture as one."""
+    offset = len(first.junctions)
+
+    def moved(junction: int) -> int:
+        return junction if junction == TIP else junction + offset
+
+    chains = [replace(chain, start=moved(chain.start), end=moved(chain.end)) for chain in second.chains]
+    return Graph([*first.chains, *chains], np.concatenate((first.junctions, second.junctions)))
 
 
 def coarsen(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -47,7 +47,7 @@ def make_card(
         input_px=recipe.data.augment.crop_px,
         parameters=count_parameters(model).deployed,
         data=tuple(dict.fromkeys(sets)),
-        kept_apart=recipe.data.held_out if start is None and leakage is None else (),
+        kept_apart=() if leakage else tuple(s for s in recipe.data.held_out if start is None or s in start.kept_apart),
         started_from=f"{start.name}, {recipe.model.weights}" if start else None,
         scores={ref: {"protocol": "validation, pooled pixels", **scores} for ref, scores in validation.items()},
         limits=recipe.limits,
