@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -48,3 +53,25 @@ def drawn_set(tmp_path: Path) -> Path:
             cv2.imwrite(str(folder / "images" / part / f"{part}_{i}.png"), image)
             cv2.imwrite(str(folder / "masks" / part / f"{part}_{i}.png"), mask)
     return folder
+
+
+@pytest.fixture
+def forbid(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+    """Has the system refuse to read a file or to list a folder; by its permissions it would refuse all but root."""
+    forbidden: set[str] = set()
+
+    def guard(owner: Any, name: str) -> None:
+        works = getattr(owner, name)
+
+        def guarded(place: Any = ".", *args: Any, **options: Any) -> Any:
+            if str(place) in forbidden:
+                if name == "access":
+                    return False
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(place))
+            return works(place, *args, **options)
+
+        monkeypatch.setattr(owner, name, guarded)
+
+    for owner, name in ((os, "access"), (os, "listdir"), (os, "scandir"), (io, "open")):
+        guard(owner, name)
+    return lambda path: forbidden.add(str(path))

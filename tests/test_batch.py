@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 import os
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,9 +18,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from crackwise import batch
-from crackwise.batch import Settings, find_photos, inspect_batch, name_outputs, read_results, walk
-from crackwise.errors import CrackwiseError, ImageError, ModelError
+from crackwise.batch import Settings, find_photos, inspect_batch, name_outputs, read_results
+from crackwise.errors import CrackwiseError, ImageError, ModelError, ScaleUnknownError
 from crackwise.imaging.image import read_image
+from crackwise.inspection import inspect_image
 from crackwise.predictor import ModelCard
 from crackwise.report.table import COLUMNS, Entry
 
@@ -153,10 +157,17 @@ def test_a_photo_the_model_fails_on_is_one_bad_photo(photos: Path, tmp_path: Pat
     assert [entry.stem for entry in entries if entry.result] == ["a", "b"]
 
 
-@pytest.mark.parametrize("fault", [ValueError("shapes\ndiffer"), IndexError("9"), cv2.error("remap"), AssertionError()])
+@pytest.mark.parametrize(
+    "fault", [ValueError("shapes\ndiffer"), IndexError("9"), cv2.error("remap"), AssertionError(), BufferError("held")]
+)
 @pytest.mark.parametrize("place", ["inspect_photo", "draw_overlay"])
 def test_a_mistake_of_ours_costs_one_photo_and_leaves_none_of_its_files(
-    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, fault: Exception
+    photos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    place: str,
+    fault: Exception,
 ) -> None:
     works = getattr(batch, place)
     calls = iter(range(99))
@@ -173,6 +184,10 @@ def test_a_mistake_of_ours_costs_one_photo_and_leaves_none_of_its_files(
     assert f"met a mistake in crackwise ({type(fault).__name__}" in (entries[1].error or "")
     assert "\n" not in (entries[1].error or "")
     assert not [path for path in tree(out) if "b." in path]
+    (told,) = caplog.records
+    assert told.levelno == logging.ERROR
+    assert told.exc_info is not None
+    assert told.exc_info[1] is fault
 
 
 def test_results_are_read_back_in_order(photos: Path, tmp_path: Path) -> None:
@@ -217,6 +232,18 @@ def test_outputs_inside_the_input_are_not_inspected(photos: Path) -> None:
         assert [path.name for path in find_photos([photos], out)] == before
 
 
+def test_outputs_of_other_runs_are_not_inspected(photos: Path, tmp_path: Path) -> None:
+    before = find_photos([photos], tmp_path / "out")
+    for out in (photos / "first", photos / "deeper"):
+        run(photos, out, Settings(maps=True))
+    assert find_photos([photos], tmp_path / "out") == before
+
+
+def test_a_folder_of_masks_without_a_table_is_one_of_photos(tmp_path: Path) -> None:
+    photo = draw_wall(tmp_path / "set" / "masks" / "a.png")
+    assert find_photos([tmp_path / "set"], tmp_path / "out") == (photo,)
+
+
 def test_a_photo_is_never_overwritten_by_a_result(tmp_path: Path) -> None:
     photo = draw_wall(tmp_path / "set" / "masks" / "a.png")
     before = photo.read_bytes()
@@ -240,11 +267,32 @@ def test_a_name_that_is_nowhere_does_not_stop_the_others(tmp_path: Path) -> None
     assert second.result is not None
 
 
-def test_a_name_too_long_and_a_folder_that_vanished_are_one_error(tmp_path: Path) -> None:
-    with pytest.raises(ImageError, match="File name too long"):
-        find_photos(["n" * 5000], tmp_path)
-    with pytest.raises(ImageError, match="Cannot read the folder"):
-        list(walk(tmp_path / "vanished", tmp_path))
+def test_a_name_too_long_is_one_bad_photo(photos: Path, tmp_path: Path) -> None:
+    jobs = name_outputs(find_photos(["n" * 5000, photos / "a.jpg"], tmp_path / "out"))
+    first, second = inspect_batch(jobs, tmp_path / "out", Darkness(), Settings())
+    assert "File name too long" in (first.error or "")
+    assert second.result is not None
+
+
+@pytest.mark.parametrize("name", ["deeper", "a.jpg"])
+def test_a_folder_or_file_that_may_not_be_read_is_one_bad_photo(
+    photos: Path, tmp_path: Path, forbid: Callable[[Path], None], name: str
+) -> None:
+    forbid(photos / name)
+    entries = run(photos, tmp_path / "out")
+    (bad,) = (entry for entry in entries if entry.source == str(photos / name))
+    assert bad.error == f"Cannot read {photos / name}: Permission denied."
+    assert len([entry for entry in entries if entry.result]) == 2
+
+
+def test_links_in_a_circle_are_bad_photos(photos: Path, tmp_path: Path) -> None:
+    loop = photos / "loop.jpg"
+    loop.symlink_to("pool.jpg")
+    (photos / "pool.jpg").symlink_to("loop.jpg")
+    out = tmp_path / "out"
+    entries = inspect_batch(name_outputs(find_photos([loop, photos], out)), out, Darkness(), Settings())
+    assert entries[0].error == f"Cannot read {loop}: Too many levels of symbolic links."
+    assert [entry.stem for entry in entries if entry.result] == ["a", "b", "c"]
 
 
 def test_a_photo_that_vanished_is_one_bad_photo(photos: Path, tmp_path: Path) -> None:
@@ -264,10 +312,32 @@ def test_an_output_folder_that_cannot_be_is_one_error(photos: Path, tmp_path: Pa
 def test_names_that_are_no_text_are_written_as_text(tmp_path: Path) -> None:
     photo = draw_wall(tmp_path / "a.jpg").rename(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9 <b>\n.jpg"))
     (entry,) = inspect_batch(name_outputs([photo]), tmp_path / "out", Darkness(), Settings())
-    assert entry.source.endswith("caf\\udce9 <b>\n.jpg")
+    assert entry.source.endswith("caf\\udce9 <b>\\n.jpg")
     (result,) = read_results(tmp_path / "out", [entry])
     assert result["source"] == entry.source
     assert "<b>" not in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("mm_per_px", [None, 0.2, 0.004, 1e-5, 1e4])
+def test_no_bar_of_the_histogram_lies_above_the_largest_counted_width(tmp_path: Path, mm_per_px: float | None) -> None:
+    wall = np.full((160, 200, 3), 175, np.uint8)
+    for end in ((190, 40), (190, 120), (150, 155), (60, 155)):
+        cv2.line(wall, (20, 80), end, (40, 40, 40), 5, cv2.LINE_AA)
+    Image.fromarray(wall).save(tmp_path / "star.png")
+    cracks = inspect_image(tmp_path / "star.png", Darkness()).cracks
+    counted = max(crack.widths_px[crack.counted].max() for crack in cracks)
+    assert counted < 0.8 * max(crack.widths_px.max() for crack in cracks)
+    inspect_batch(name_outputs([tmp_path / "star.png"]), tmp_path / "out", Darkness(), Settings(mm_per_px=mm_per_px))
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    lowest = [float(number) for number in re.findall(r"<title>([\d.]+) ", page)]
+    assert 3 <= len(lowest) <= 24
+    assert max(lowest) <= counted * (mm_per_px or 1)
+
+
+def test_a_scale_that_is_none_ends_the_run_before_it_starts(photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(ScaleUnknownError):
+        run(photos, tmp_path / "out", Settings(mm_per_px=1e12))
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.slow

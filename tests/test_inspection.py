@@ -164,6 +164,19 @@ def test_a_threshold_outside_zero_and_one_is_refused(photo: Path, threshold: flo
         inspect_image(photo, Darkness(), threshold=threshold)
 
 
+@pytest.mark.parametrize("mm_per_px", [np.float32(0.004), 1e-5, 1e4])
+def test_millimetres_of_any_scale_keep_their_digits_in_json(photo: Path, mm_per_px: float) -> None:
+    result = json.loads(json.dumps(inspect_image(photo, Darkness(), mm_per_px=mm_per_px).to_dict(), allow_nan=False))
+    (crack,) = result["cracks"]
+    for name in ("length", "mean_width", "median_width", "p95_width", "max_width", "width_uncertainty"):
+        assert crack[f"{name}_mm"] == pytest.approx(
+            crack[f"{name}_px"] * float(mm_per_px), rel=1e-5, abs=6e-4 * float(mm_per_px)
+        )
+    totals = result["totals"]
+    assert totals["crack_area_mm2"] == pytest.approx(totals["crack_area_px"] * float(mm_per_px) ** 2, rel=1e-5)
+    assert totals["crack_length_mm"] == pytest.approx(totals["crack_length_px"] * float(mm_per_px), rel=1e-5)
+
+
 def test_a_scale_of_nothing_is_refused(photo: Path) -> None:
     with pytest.raises(ScaleUnknownError):
         inspect_image(photo, Darkness(), mm_per_px=0.0)
@@ -183,6 +196,12 @@ def test_an_inspection_cannot_be_changed(photo: Path) -> None:
         inspection.threshold = 0.3  # type: ignore[misc]
 
 
+def test_an_inspection_equals_itself_alone(photo: Path) -> None:
+    one, other = inspect_image(photo, Darkness()), inspect_image(photo, Darkness())
+    assert one != other
+    assert len({one, other, one}) == 2
+
+
 def test_a_mask_is_measured_with_and_without_its_photo(tmp_path: Path, photo: Path) -> None:
     mask = np.zeros((300, 400), np.uint8)
     cv2.line(mask, (50, 80), (350, 200), 255, 6, cv2.LINE_AA)
@@ -195,6 +214,13 @@ def test_a_mask_is_measured_with_and_without_its_photo(tmp_path: Path, photo: Pa
         assert list(crack) == CRACK_KEYS
         assert crack["length_mm"] == pytest.approx(0.5 * np.hypot(300, 120), rel=0.03)
     assert alone["totals"]["crack_area_px"] == np.count_nonzero(mask > 127)
+
+
+@pytest.mark.parametrize("large", ["mask", "photo"])
+def test_a_mask_or_its_photo_beyond_the_limit_is_refused(tmp_path: Path, photo: Path, large: str) -> None:
+    Image.new("L", (400, 300) if large == "mask" else (40, 30)).save(tmp_path / "mask.png")
+    with pytest.raises(ImageError, match=r"(mask|wall)\.png has 400x300 px"):
+        measure_mask(tmp_path / "mask.png", photo, max_megapixels=0.1)
 
 
 def test_a_mask_of_another_size_than_its_photo_is_refused(tmp_path: Path, photo: Path) -> None:

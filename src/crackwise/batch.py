@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import cv2
-
-from crackwise.errors import CrackwiseError, ImageError, ModelError
+from crackwise.errors import CrackwiseError, ImageError, ModelError, printable
 from crackwise.imaging.files import remove_leftovers, write_atomically
 from crackwise.imaging.image import MAX_MEGAPIXELS, SUFFIXES, Photo, read_image, read_photo
 from crackwise.imaging.overlay import draw_heat, draw_overlay, encode_jpeg, encode_png, encode_tiff16, shrink
-from crackwise.inspection import Inspection, inspect_photo, printable
+from crackwise.imaging.scale import check_scale
+from crackwise.inspection import Inspection, inspect_photo
 from crackwise.predictor import Predictor
 from crackwise.report.chart import WidthCounts
 from crackwise.report.page import render_page, summarise
@@ -27,16 +26,13 @@ __all__ = ["Job", "Settings", "find_photos", "inspect_batch", "name_outputs", "r
 LOG = logging.getLogger(__name__)
 
 FOLDERS = ("masks", "overlays", "results", "maps")
+TABLE = "cracks.csv"
 LONGEST_STEM = 200
 """Bytes; file systems allow 255 for a name."""
 PREVIEWS = {50: 1600, 200: 1000, 1000: 640}
 """Up to so many photographs, previews in the report are so long; beyond, `SMALLEST_PREVIEW_PX`."""
 SMALLEST_PREVIEW_PX = 400
 PREVIEW_QUALITY = 82
-FAULTS = (
-    ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError, cv2.error,
-)  # fmt: skip
-"""What a mistake of our own raises; it costs one photograph, not the folder."""
 
 
 class Job(NamedTuple):
@@ -62,23 +58,19 @@ class Settings:
 def find_photos(inputs: Iterable[str | Path], out: str | Path) -> tuple[Path, ...]:
     """The photographs that files and folders name, each once, folders searched to their depth and in order of name.
 
-    In a folder, hidden files, files that are not named like pictures, and the outputs under ``out`` are passed over.
-    A path that is not there stands among them as a photograph that cannot be read.
+    In a folder, hidden files, files that are not named like pictures, and outputs of ours are passed over. A path that
+    is not there, or a folder that cannot be listed, stands among them as a photograph that cannot be read.
 
     Raises:
-        ImageError: nothing is there at all, or a folder that cannot be listed.
+        ImageError: nothing is there at all.
     """
     places = [Path(place) for place in inputs]
-    try:
-        found = [place.exists() for place in places]
-    except OSError as error:
-        raise ImageError(f"Cannot look for {error.filename}: {error.strerror}.") from error
-    if not any(found):
+    if not any(is_there(place) for place in places):
         raise ImageError(f"No file or folder at {', '.join(repr(str(place)) for place in places)}. Check the spelling.")
-    photos: dict[Path, Path] = {}
+    photos: dict[str, Path] = {}
     for place in places:
-        for photo in walk(place, Path(out)) if place.is_dir() else [place]:
-            photos.setdefault(photo.resolve(), photo)
+        for photo in walk(place, Path(out)):
+            photos.setdefault(os.path.realpath(photo), photo)
     if not photos:
         raise ImageError(
             f"No photograph in {', '.join(repr(str(place)) for place in places)}. "
@@ -87,19 +79,31 @@ def find_photos(inputs: Iterable[str | Path], out: str | Path) -> tuple[Path, ..
     return tuple(photos.values())
 
 
-def walk(folder: Path, out: Path) -> Iterator[Path]:
-    """Files below a folder that are named like pictures."""
-    own = {(out / name).resolve() for name in FOLDERS}
-    for place, folders, names in os.walk(folder, onerror=refuse_folder):
-        folders[:] = sorted(f for f in folders if not f.startswith(".") and (Path(place) / f).resolve() not in own)
+def is_there(place: Path) -> bool:
+    """Whether there is such a file or folder; where that cannot be told, reading it will say why."""
+    try:
+        place.stat()
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def walk(place: Path, out: Path) -> Iterator[Path]:
+    """Files below a folder that are named like pictures; last what cannot be listed, a file in place of a folder too.
+
+    Outputs are those in ``out`` and those beside the table of a finished run.
+    """
+    unlisted: list[Path] = []
+    own = os.path.realpath(out)
+    for folder, inner, names in os.walk(place, onerror=lambda error: unlisted.append(Path(error.filename))):
+        outputs = FOLDERS if TABLE in names or os.path.realpath(folder) == own else ()
+        inner[:] = sorted(name for name in inner if not name.startswith(".") and name not in outputs)
         for name in sorted(names):
             if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
-                yield Path(place) / name
-
-
-def refuse_folder(error: OSError) -> None:
-    """A folder that cannot be listed is not one without photographs."""
-    raise ImageError(f"Cannot read the folder {error.filename}: {error.strerror}.") from error
+                yield Path(folder) / name
+    yield from unlisted
 
 
 def name_outputs(photos: Iterable[Path]) -> tuple[Job, ...]:
@@ -137,25 +141,26 @@ def inspect_batch(
 
     Raises:
         CrackwiseError: an output cannot be written, or would overwrite a photograph.
+        ScaleUnknownError: the scale of ``settings`` is no scale.
     """
     out = Path(out)
+    widths = WidthCounts(check_scale(settings.mm_per_px))
     prepare(out, jobs)
     entries: list[Entry] = []
-    widths = WidthCounts("px" if settings.mm_per_px is None else "mm")
     for job in jobs:
         entry = inspect_job(job, out, predictor, settings, widths)
         entries.append(entry)
         on_entry(entry)
-    write_atomically(out / "cracks.csv", to_csv(entries))
+    write_atomically(out / TABLE, to_csv(entries))
     write_report(out, entries, widths, predictor, settings)
     return tuple(entries)
 
 
 def prepare(out: Path, jobs: Sequence[Job]) -> None:
     """Clear away what an earlier run left under the same names; a report that is there is that of a finished run."""
-    photos = {job.path.resolve() for job in jobs}
-    outputs = [out / "cracks.csv", out / "report.html", *(path for job in jobs for path in outputs_of(out, job.stem))]
-    endangered = next((path for path in outputs if path.resolve() in photos), None)
+    photos = {os.path.realpath(job.path) for job in jobs}
+    outputs = [out / TABLE, out / "report.html", *(path for job in jobs for path in outputs_of(out, job.stem))]
+    endangered = next((path for path in outputs if os.path.realpath(path) in photos), None)
     if endangered is not None:
         raise CrackwiseError(f"The photograph {endangered} would be overwritten by a result. Choose another --out.")
     try:
@@ -178,29 +183,33 @@ def outputs_of(out: Path, stem: str) -> list[Path]:
 
 
 def inspect_job(job: Job, out: Path, predictor: Predictor, settings: Settings, widths: WidthCounts) -> Entry:
-    """One photograph to its files."""
+    """One photograph to its files.
+
+    Here alone every exception is caught: a mistake of ours costs one photograph, not the folder, and is logged whole.
+    """
     source = printable(job.path)
     try:
-        result = inspect_to_files(job, out, predictor, settings)
+        result = inspect_to_files(job, out, predictor, settings, widths)
+        return Entry(source, job.stem, result=without_points(result))
     except (ImageError, ModelError) as error:
         reason = printable(str(error))
+    except CrackwiseError:  # an output that cannot be written ends the run
+        raise
     except MemoryError:
         reason = f"{source} needs more memory than there is. Cut it into parts."
-    except FAULTS as error:
-        LOG.debug("%s failed", source, exc_info=True)
-        told = " ".join(f"{type(error).__name__} {error}".split())
+    except Exception as error:
+        LOG.exception("%s met a mistake in crackwise", source)
+        told = printable(" ".join(f"{type(error).__name__} {error}".split()))
         reason = f"{source} met a mistake in crackwise ({told}). Please report it with the photograph."
-    else:
-        for crack in result["cracks"]:
-            widths.add(crack["widths_px"], settings.mm_per_px)
-        return Entry(source, job.stem, result=without_points(result))
     for path in outputs_of(out, job.stem):
         path.unlink(missing_ok=True)
     return Entry(source, job.stem, error=reason)
 
 
-def inspect_to_files(job: Job, out: Path, predictor: Predictor, settings: Settings) -> dict[str, Any]:
-    """The result of one photograph, after its files are written."""
+def inspect_to_files(
+    job: Job, out: Path, predictor: Predictor, settings: Settings, widths: WidthCounts
+) -> dict[str, Any]:
+    """The result of one photograph, after its files are written and its widths are counted."""
     photo = read_photo(job.path, max_megapixels=settings.max_megapixels)
     inspection = inspect_photo(
         photo,
@@ -212,6 +221,8 @@ def inspect_to_files(job: Job, out: Path, predictor: Predictor, settings: Settin
     )
     result = inspection.to_dict()
     write_outputs(out, job.stem, photo, inspection, result, maps=settings.maps)
+    for crack in inspection.cracks:
+        widths.add(crack.widths_px[crack.counted].tolist())
     return result
 
 

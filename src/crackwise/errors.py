@@ -13,8 +13,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 __all__ = [
     "CrackwiseError",
@@ -25,7 +27,11 @@ __all__ = [
     "RecipeError",
     "ScaleUnknownError",
     "needs_extra",
+    "printable",
 ]
+
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""Control characters, ends of lines, and what bytes that are no UTF-8 become in the name of a file."""
 
 
 class CrackwiseError(Exception):
@@ -69,3 +75,8 @@ def needs_extra(extra: str) -> Iterator[None]:
         raise MissingExtraError(
             f"{error.name or 'A package'} is not installed. Run: pip install 'crackwise[{extra}]'"
         ) from error
+
+
+def printable(text: str | Path) -> str:
+    """A path or message on one line that every encoding can carry; characters that cannot stand there are escaped."""
+    return UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), str(text))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crackwise.backends import load_predictor
-from crackwise.errors import ImageError, ModelError, ScaleUnknownError
+from crackwise.errors import ImageError, ModelError, ScaleUnknownError, printable
 from crackwise.imaging.image import MAX_MEGAPIXELS, Photo, read_image, read_mask, read_photo
 from crackwise.imaging.scale import check_scale
 from crackwise.imaging.tiles import predict_tiled
@@ -26,7 +26,7 @@ SCHEMA = "crackwise.inspection/1"
 MASK_THRESHOLD = 0.5
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Inspection:
     """What was found on one photograph, by which model, at which scale."""
 
@@ -123,7 +123,7 @@ def inspect_image(
     Raises:
         ImageError: the photograph cannot be used.
         ModelError: the model cannot be used, or the threshold is not between 0 and 1.
-        ScaleUnknownError: ``mm_per_px`` is not above zero.
+        ScaleUnknownError: ``mm_per_px`` is no scale.
     """
     if isinstance(image, np.ndarray):
         source, photo = "array", Photo(check_pixels(image), hashlib.sha256(image.tobytes()).hexdigest())
@@ -153,7 +153,7 @@ def inspect_photo(
     used = card.threshold if threshold is None else threshold
     if not 0 < used < 1:
         raise ModelError(f"The threshold must lie between 0 and 1, not at {used}; leave it out for the model's own.")
-    check_scale(mm_per_px)
+    mm_per_px = check_scale(mm_per_px)
     probabilities = predict_tiled(predictor, photo.pixels)
     return Inspection(
         source=source,
@@ -171,7 +171,11 @@ def inspect_photo(
 
 
 def measure_mask(
-    mask: str | Path, photo: str | Path | None = None, *, mm_per_px: float | None = None
+    mask: str | Path,
+    photo: str | Path | None = None,
+    *,
+    mm_per_px: float | None = None,
+    max_megapixels: float = MAX_MEGAPIXELS,
 ) -> dict[str, Any]:
     """``{"cracks": [...], "totals": {...}}`` of a mask that exists already, as in `Inspection.to_dict`.
 
@@ -179,11 +183,11 @@ def measure_mask(
 
     Raises:
         ImageError: a file cannot be used, or the two differ in size.
-        ScaleUnknownError: ``mm_per_px`` is not above zero.
+        ScaleUnknownError: ``mm_per_px`` is no scale.
     """
-    check_scale(mm_per_px)
-    plane = read_mask(mask)
-    pixels = None if photo is None else read_image(photo)
+    mm_per_px = check_scale(mm_per_px)
+    plane = read_mask(mask, max_megapixels=max_megapixels)
+    pixels = None if photo is None else read_image(photo, max_megapixels=max_megapixels)
     if pixels is not None and pixels.shape[:2] != plane.shape:
         raise ImageError(
             f"The mask is {plane.shape[1]}x{plane.shape[0]} px, the photograph {pixels.shape[1]}x{pixels.shape[0]}. "
@@ -203,8 +207,3 @@ def check_pixels(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.size == 0:
         raise ImageError(f"A photograph is uint8 RGB (h, w, 3), not {pixels.dtype} {pixels.shape}. See read_image.")
     return pixels
-
-
-def printable(path: str | Path) -> str:
-    """A path as text that every encoding can carry."""
-    return str(path).encode("utf-8", "backslashreplace").decode("utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -105,6 +106,37 @@ def test_a_bad_file_is_one_line_and_the_rest_goes_on(tmp_path: Path, model: str,
     assert (tmp_path / "out" / "results" / "wall.json").is_file()
 
 
+def test_a_file_that_may_not_be_read_is_one_line_and_a_row(
+    tmp_path: Path, model: str, crackwise: Command, forbid: Callable[[Path], None]
+) -> None:
+    photos = [draw_wall(tmp_path / f"{name}.png") for name in "ab"]
+    forbid(photos[0])
+    code, out, err = crackwise("inspect", *photos, "--out", tmp_path / "out", "--model", model)
+    assert (code, err) == (1, f"error: Cannot read {photos[0]}: Permission denied.\n")
+    assert "b.png: 1 crack" in out
+    assert f"Cannot read {photos[0]}: Permission denied." in (tmp_path / "out" / "cracks.csv").read_text()
+
+
+@pytest.mark.parametrize("locked", ["mask.png", "wall.png"])
+def test_a_mask_or_photo_that_may_not_be_read_is_one_line(
+    tmp_path: Path, crackwise: Command, forbid: Callable[[Path], None], locked: str
+) -> None:
+    Image.new("L", (160, 120)).save(tmp_path / "mask.png")
+    forbid(tmp_path / locked)
+    code, _, err = crackwise("measure", tmp_path / "mask.png", "--image", draw_wall(tmp_path / "wall.png"))
+    assert (code, err) == (1, f"error: Cannot read {tmp_path / locked}: Permission denied.\n")
+
+
+def test_an_error_is_one_line_whatever_a_file_is_called(tmp_path: Path, model: str, crackwise: Command) -> None:
+    odd = tmp_path / "two\nlines\x1b[31m\u2028.png"
+    odd.write_text("no picture")
+    for arguments in (["measure", odd], ["inspect", odd, "--out", tmp_path / "out", "--model", model]):
+        code, _, err = crackwise(*arguments)
+        assert code == 1
+        assert err.startswith(f"error: {tmp_path}/two\\nlines\\x1b[31m\\u2028.png is not a JPEG")
+        assert len(err.splitlines()) == 1
+
+
 def test_json_is_all_that_standard_output_holds(tmp_path: Path, model: str, crackwise: Command) -> None:
     photos = [draw_wall(tmp_path / f"{name}.png") for name in "ab"]
     (tmp_path / "c.png").write_bytes(b"")
@@ -137,6 +169,10 @@ def test_the_limit_of_megapixels_is_obeyed(tmp_path: Path, model: str, crackwise
     code, _, err = crackwise("inspect", photo, "--out", tmp_path / "out", "--model", model, "--max-megapixels", "0.01")
     assert code == 1
     assert "the limit is 0.01" in err
+    code, _, err = crackwise("measure", photo, "--max-megapixels", "0.01")
+    assert code == 1
+    assert "the limit is 0.01" in err
+    assert crackwise("measure", photo, "--max-megapixels", "nan")[0] == 2
 
 
 @pytest.mark.parametrize(
@@ -144,6 +180,8 @@ def test_the_limit_of_megapixels_is_obeyed(tmp_path: Path, model: str, crackwise
     [
         (["--scale", "0"], "for example 0.2mm"),
         (["--scale", "two"], "for example 0.2mm"),
+        (["--scale", "0.2M"], "for example 0.2mm"),
+        (["--scale", "1e12m"], "from 0.00001 to 10000"),
         (["--threshold", "1"], "between 0 and 1"),
         (["--threshold", "nan"], "between 0 and 1"),
         (["--max-megapixels", "0"], "above 0"),
@@ -209,6 +247,16 @@ def test_a_mask_is_measured_for_programs_and_for_people(tmp_path: Path, crackwis
     assert code == 0
     assert out.splitlines()[0].split() == ["crack", "length", "mean", "width", "median", "widest", "direction"]
     assert out.splitlines()[-1].startswith("1 crack, 26")
+
+
+def test_small_scales_do_not_round_everything_to_nothing(tmp_path: Path, crackwise: Command) -> None:
+    mask = np.zeros((100, 300), np.uint8)
+    cv2.line(mask, (20, 50), (280, 50), 255, 5)
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    _, out, _ = crackwise("measure", tmp_path / "mask.png", "--scale", "4um")
+    number, crack, totals = r"0\.0*[1-9]\d*", *out.splitlines()[1:]
+    assert re.search(rf"{number} ± {number} mm +{number} mm +{number} mm", crack)
+    assert re.search(rf"{number} mm²", totals)
 
 
 def test_a_mask_and_a_photo_that_do_not_fit_are_one_line(tmp_path: Path, crackwise: Command) -> None:

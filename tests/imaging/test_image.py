@@ -79,6 +79,19 @@ def test_a_photo_stands_upright_whatever_its_exif_says(tmp_path: Path, name: str
     assert difference(path, np.asarray(upright)) < (3 if path.suffix in (".jpg", ".webp") else 1e-9)
 
 
+@pytest.mark.parametrize("name", ["photo.jpg", "photo.png", "photo.webp"])
+@pytest.mark.parametrize("exif", [b"Exif\0\0garbage", b"Exif\0\0II*\0\xff\xff\xff\xff" + b"\xff" * 20])
+def test_exif_that_cannot_be_read_is_no_damage(tmp_path: Path, name: str, exif: bytes) -> None:
+    path = save(draw_photo(), tmp_path / name, exif=exif, **FORMATS[name])
+    assert difference(path, np.asarray(draw_photo())) < 3
+
+
+@pytest.mark.parametrize("name", ["photo.tif", "lzw.tif"])
+def test_exif_of_a_tiff_may_lie_nowhere(tmp_path: Path, name: str) -> None:
+    path = save(draw_photo(), tmp_path / name, tiffinfo={ExifTags.IFD.Exif: 0xFFFFFF00}, **FORMATS[name])
+    assert difference(path, np.asarray(draw_photo())) == 0
+
+
 def test_every_turn_is_tried() -> None:
     assert set(TURNS) == set(range(2, 9))
 
@@ -272,6 +285,33 @@ def test_a_bomb_is_refused_from_its_header(tmp_path: Path, draw: Callable[[Path]
     )
     done = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True)
     assert "megapixels; the limit is 250" in done.stdout or "more pixels than a WebP may have" in done.stdout
+
+
+def test_too_little_memory_is_not_called_damage(tmp_path: Path) -> None:
+    names = ["large.jpg", "progressive.jpg", "large.png", "large.tif", "lzw.tif", "deflate.tif", "large.bmp"]
+    for name in names:
+        save(Image.new("RGB", (5000, 4000), "grey"), tmp_path / name, **FORMATS.get(name, {}))
+    script = (
+        "import resource, sys\n"
+        "from crackwise import read_image\n"
+        "from crackwise.errors import ImageError\n"
+        "read_image(sys.argv[1] + '/small.tif')\n"
+        "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
+        "for megabytes in (20, 70):\n"
+        "    resource.setrlimit(resource.RLIMIT_AS, (used + megabytes * 2**20, -1))\n"
+        "    for name in sys.argv[2:]:\n"
+        "        try:\n            read_image(sys.argv[1] + '/' + name)\n"
+        "        except ImageError as error:\n            print(error)\n"
+    )
+    save(draw_photo(), tmp_path / "small.tif")
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path), *names], capture_output=True, text=True, check=True
+    )
+    lines = done.stdout.splitlines()
+    assert [line.removeprefix(f"{tmp_path}/") for line in lines[: len(names)]] == [
+        f"{name} needs more memory than there is. Cut it into parts." for name in names
+    ]
+    assert not [line for line in lines if "damaged" in line]
 
 
 def test_the_limit_can_be_moved(tmp_path: Path) -> None:

@@ -92,6 +92,34 @@ def test_an_end_marker_in_a_thumbnail_is_not_the_end() -> None:
     assert refused(with_thumbnail[:-2])
 
 
+def without_tables(content: bytes) -> bytes:
+    """A JPEG as cameras write films: the decoder is to know the Huffman tables."""
+    kept, at = content[:2], 2
+    while content[at + 1] != 0xDA:
+        end = at + 2 + int.from_bytes(content[at + 2 : at + 4], "big")
+        kept += b"" if content[at + 1] == 0xC4 else content[at:end]
+        at = end
+    return kept + content[at:]
+
+
+def test_the_usual_huffman_tables_may_be_left_out(rng: np.random.Generator) -> None:
+    whole = encode(draw_wall())
+    bare = without_tables(whole)
+    assert len(bare) < len(whole) - 300
+    np.testing.assert_array_equal(decode_jpeg(bare), decode_jpeg(whole))
+    for at in rng.integers(bare.find(b"\xff\xda") + 14, len(bare) - 20, 20):
+        assert refused(bare[:at] + bytes(16) + bare[at + 16 :])
+
+
+def test_a_table_that_is_nowhere_is_told_in_words() -> None:
+    whole = encode(draw_wall())
+    scan = whole.find(b"\xff\xda")
+    changed = bytearray(whole)
+    changed[scan + 6 : scan + 11 : 2] = b"\x33\x33\x33"
+    with pytest.raises(ValueError, match="Huffman table 0x03 was not defined"):
+        decode_jpeg(bytes(changed))
+
+
 def test_colours_of_printers_are_converted() -> None:
     wall = Image.fromarray(draw_wall()).convert("CMYK")
     content = BytesIO()

@@ -70,10 +70,10 @@ def jpeg(_: Entry) -> bytes:
 
 
 def page(entries: list[Entry], mm_per_px: float | None, *, card: ModelCard = CARD, threshold: float = 0.35) -> str:
-    widths = WidthCounts("px" if mm_per_px is None else "mm")
+    widths = WidthCounts(mm_per_px)
     for entry in entries:
         for row in entry.result["cracks"] if entry.result else []:
-            widths.add([row["max_width_px"]] * 9, mm_per_px)
+            widths.add([row["max_width_px"]] * 9)
     source = None if mm_per_px is None else "command line"
     summary = summarise(entries, mm_per_px=mm_per_px, mm_per_px_source=source)
     model = MODEL | {"threshold": threshold}

@@ -52,6 +52,8 @@ def test_no_name_becomes_a_formula(name: str) -> None:
         (1, 8.04, "8.0 mm"),
         (1, 640.4, "640 mm"),
         (1, 1240, "1.24 m"),
+        (1, 0.0412, "0.041 mm"),
+        (0, 0.0, "0.0 mm"),
     ],
 )
 def test_lengths_are_written_for_people(px: float, mm: float | None, text: str) -> None:
@@ -66,3 +68,16 @@ def test_widths_are_written_for_people() -> None:
         width_text(row | {"mean_width_mm": 0.418, "width_uncertainty_mm": 0.05}, "mean_width", uncertain=True)
         == "0.42 ± 0.05 mm"
     )
+
+
+@pytest.mark.parametrize(
+    ("width", "spread", "text"),
+    [
+        (0.03012, 0.00122, "0.030 ± 0.001 mm"),
+        (0.418, 0.0, "0.42 ± 0.00 mm"),
+        (0.00005, 0.00001, "0.00005 ± 0.00001 mm"),
+    ],
+)
+def test_a_width_has_the_digits_that_its_uncertainty_leaves_it(width: float, spread: float, text: str) -> None:
+    row = crack(1) | {"mean_width_mm": width, "width_uncertainty_mm": spread}
+    assert width_text(row, "mean_width", uncertain=True) == text

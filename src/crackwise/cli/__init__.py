@@ -9,7 +9,7 @@ import typer
 
 from crackwise import __version__
 from crackwise.cli import data, evaluate, field, lab
-from crackwise.errors import CrackwiseError
+from crackwise.errors import CrackwiseError, printable
 
 __all__ = ["app", "main"]
 
@@ -47,5 +47,5 @@ def main() -> None:
     try:
         app()
     except CrackwiseError as error:
-        typer.echo(f"error: {error}", err=True)
+        typer.echo(f"error: {printable(str(error))}", err=True)
         sys.exit(1)

@@ -24,6 +24,18 @@ Scale = Annotated[
 ]
 
 
+def above_zero(number: float) -> float:
+    """The number itself, where there is something it permits."""
+    if not number > 0:
+        raise typer.BadParameter("must be above 0")
+    return number
+
+
+MaxMegapixels = Annotated[
+    float, typer.Option("--max-megapixels", callback=above_zero, help="Refuse larger photographs and masks.")
+]
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands of this file to the application."""
     app.command()(inspect)
@@ -31,7 +43,9 @@ def register(app: typer.Typer) -> None:
 
 
 def inspect(
-    photos: Annotated[list[Path], typer.Argument(metavar="PHOTO|FOLDER", help="Photographs, or folders of them.")],
+    photos: Annotated[
+        list[Path], typer.Argument(metavar="PHOTO|FOLDER", help="Photographs, or folders of them.", readable=False)
+    ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the results go.")],
     model: Annotated[
         str, typer.Option("--model", metavar="MODEL", help="An .onnx file, a run folder, or the packaged model.")
@@ -44,14 +58,12 @@ def inspect(
     maps: Annotated[
         bool, typer.Option("--maps", help="Write probability maps too, to see and as 16-bit TIFF.")
     ] = False,
-    max_megapixels: Annotated[float, typer.Option("--max-megapixels", help="Refuse larger photographs.")] = 250.0,
+    max_megapixels: MaxMegapixels = 250.0,
 ) -> None:
     """Find and measure the cracks on photographs: masks, overlays, results, a table and a report."""
     mm_per_px = read_scale(scale)
     if threshold is not None and not 0 < threshold < 1:
         raise typer.BadParameter("must lie between 0 and 1", param_hint="--threshold")
-    if not max_megapixels > 0:
-        raise typer.BadParameter("must be above 0", param_hint="--max-megapixels")
     from crackwise.backends import load_predictor
     from crackwise.batch import Settings, find_photos, inspect_batch, name_outputs, read_results
 
@@ -77,18 +89,24 @@ def inspect(
 
 
 def measure(
-    mask: Annotated[Path, typer.Argument(metavar="MASK", help="A picture, white where there is crack.")],
+    mask: Annotated[
+        Path, typer.Argument(metavar="MASK", help="A picture, white where there is crack.", readable=False)
+    ],
     image: Annotated[
-        Path | None, typer.Option("--image", metavar="PHOTO", help="What the mask was drawn on; sharpens the widths.")
+        Path | None,
+        typer.Option(
+            "--image", metavar="PHOTO", help="What the mask was drawn on; sharpens the widths.", readable=False
+        ),
     ] = None,
     scale: Scale = None,
+    max_megapixels: MaxMegapixels = 250.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Measure the cracks of a mask that exists already."""
     mm_per_px = read_scale(scale)
     from crackwise.inspection import measure_mask
 
-    measured = measure_mask(mask, image, mm_per_px=mm_per_px)
+    measured = measure_mask(mask, image, mm_per_px=mm_per_px, max_megapixels=max_megapixels)
     if as_json:
         typer.echo(json.dumps(measured, ensure_ascii=False, allow_nan=False))
     else:
@@ -147,7 +165,7 @@ def print_list(results: Iterable[dict[str, Any]]) -> None:
 
 def plain_table(measured: dict[str, Any]) -> Iterator[str]:
     """Cracks and totals as lines of text."""
-    from crackwise.report.table import length_text, width_text
+    from crackwise.report.table import decimals, length_text, width_text
 
     yield f"{'crack':>5}  {'length':>11}  {'mean width':>18}  {'median':>10}  {'widest':>10}  {'direction':>9}"
     for crack in measured["cracks"]:
@@ -159,7 +177,8 @@ def plain_table(measured: dict[str, Any]) -> Iterator[str]:
     totals = measured["totals"]
     area = f"{totals['crack_area_px']:,.0f} px²"
     if totals["crack_area_mm2"] is not None:
-        area = f"{totals['crack_area_mm2']:,.0f} mm², {totals['crack_density_m_per_m2']:.2f} m/m²"
+        digits = decimals(totals["crack_area_mm2"] / 10, at_least=0)
+        area = f"{totals['crack_area_mm2']:,.{digits}f} mm², {totals['crack_density_m_per_m2']:.2f} m/m²"
     length = length_text(totals["crack_length_px"], totals["crack_length_mm"])
     count = totals["crack_count"]
     yield f"{count} crack{'' if count == 1 else 's'}, {length}, {area}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import struct
 import warnings
 import zlib
@@ -23,6 +24,9 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from crackwise.errors import ImageError
 from crackwise.imaging.jpeg import decode_jpeg
+from crackwise.imaging.mask import to_mask
+from crackwise.imaging.png import check_png
+from crackwise.imaging.tiff import check_tiff, silent_libtiff
 
 __all__ = ["MAX_MEGAPIXELS", "SUFFIXES", "Photo", "read_image", "read_mask", "read_photo"]
 
@@ -31,6 +35,7 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".png", ".tif", ".tiff", ".webp",
 """How the names of photographs end; what a file is, its content decides."""
 
 Pixels = NDArray[np.uint8]
+Levels = NDArray[np.uint8] | NDArray[np.uint16]
 Opener = Callable[[IO[bytes]], ImageFile.ImageFile]
 
 # The classes themselves, because Image.open has a limit of its own, in a global, and tries more formats than we trust.
@@ -46,7 +51,7 @@ OPENERS: dict[bytes, Opener] = {
 }
 """First bytes of a file to what reads its header."""
 
-TURNS: dict[int, Callable[[Pixels], Pixels]] = {
+TURNS: dict[int, Callable[[Levels], Levels]] = {
     2: lambda p: p[:, ::-1],
     3: lambda p: p[::-1, ::-1],
     4: lambda p: p[::-1],
@@ -59,16 +64,20 @@ TURNS: dict[int, Callable[[Pixels], Pixels]] = {
 
 COLOURS = frozenset({"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr"})
 SIXTEEN_BIT = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
+WHITE_IS_ZERO = 0
+"""Value of the TIFF tag PhotometricInterpretation."""
 REDUCED_PAGE = 1
 """Bit of the TIFF tag NewSubfileType: a smaller copy of another page."""
 
 DAMAGE = (
     OSError, SyntaxError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError,
-    EOFError, MemoryError, NotImplementedError, struct.error, zlib.error,
+    EOFError, NotImplementedError, struct.error, zlib.error,
 )  # fmt: skip
 """What decoders raise over a damaged file."""
 CUT_SHORT = (EOFError, IndexError, struct.error)
 """Those of them that reading beyond the end raises, in words for programmers."""
+NO_MEMORY = re.compile("out of memory|decoder error -9")
+"""What Pillow's decoders say instead of raising MemoryError."""
 
 
 class Photo(NamedTuple):
@@ -82,11 +91,12 @@ class Photo(NamedTuple):
 def read_image(path: str | Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> Pixels:
     """A photograph as uint8 RGB (h, w, 3), upright.
 
-    JPEG, PNG, TIFF, WebP or BMP, by content. EXIF orientation is applied; of 16 bits the upper 8 are kept; transparent
-    parts become white.
+    JPEG, PNG, TIFF, WebP or BMP, by content. EXIF orientation is applied; of 12 or 16 bits the upper 8 are kept;
+    transparent parts become white.
 
     Raises:
-        ImageError: no such file, another format, damaged or cut short, several pages, or more than ``max_megapixels``.
+        ImageError: no such file, another format, damaged or cut short, several pages, more than ``max_megapixels``,
+            or too large for the memory.
     """
     return read_photo(path, max_megapixels=max_megapixels).pixels
 
@@ -95,28 +105,29 @@ def read_photo(path: str | Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> P
     """As `read_image`, with the sha256 of the file."""
     content = read_checked(Path(path), max_megapixels)
     with damage_of(path):
-        return Photo(decode(content, background=255), hashlib.sha256(content).hexdigest())
+        return Photo(to_photo(*decode(content, background=255)), hashlib.sha256(content).hexdigest())
 
 
 def read_mask(path: str | Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> Pixels:
     """A mask as uint8 (h, w), 0 background to 255 crack, upright; grey edges are kept.
 
-    Of colours the brightest channel counts, transparent parts are background, and a mask of nothing but 0 and 1 is
-    brought to 0 and 255.
+    Of colours the brightest channel counts, transparent parts are background, and a mask of nothing but 0 and 1, or of
+    nothing but 0 and 255 in 16 bits, is brought to 0 and 255.
 
     Raises:
-        ImageError: as `read_image`.
+        ImageError: as `read_image`, or nothing in the mask is brighter than half: nobody can tell what it means.
     """
     content = read_checked(Path(path), max_megapixels)
     with damage_of(path):
-        plane: Pixels = decode(content, background=0).max(axis=2)
-    return plane * np.uint8(255) if plane.max() == 1 else plane
+        levels, bits = decode(content, background=0)
+        return to_mask(levels, bits, path)
 
 
 def read_checked(path: Path, max_megapixels: float) -> bytes:
     """The bytes of a file whose header says that it is one picture of a permitted size."""
     try:
         if path.is_dir():
+            next(path.iterdir(), None)  # one that may not be listed says so
             raise ImageError(f"{path} is a folder, not a picture.")
         if path.exists() and not path.is_file():
             raise ImageError(f"{path} is not a regular file.")
@@ -126,6 +137,13 @@ def read_checked(path: Path, max_megapixels: float) -> bytes:
             return file.read()
     except OSError as error:
         raise ImageError(f"Cannot read {path}: {error.strerror or error}.") from error
+    except MemoryError as error:
+        raise too_large(path) from error
+
+
+def too_large(path: str | Path) -> ImageError:
+    """What is said where the memory does not suffice."""
+    return ImageError(f"{path} needs more memory than there is. Cut it into parts.")
 
 
 def check_header(file: IO[bytes], path: Path, max_megapixels: float) -> None:
@@ -175,59 +193,86 @@ def damage_of(path: str | Path) -> Iterator[None]:
             yield
     except Image.DecompressionBombError as error:  # Pillow's own limit, which its WebP reader alone insists on
         raise ImageError(f"{path} has more pixels than a WebP may have here. Convert it to TIFF.") from error
+    except MemoryError as error:
+        raise too_large(path) from error
     except DAMAGE as error:
+        if NO_MEMORY.search(str(error)):
+            raise too_large(path) from error
         cut_short = isinstance(error.__cause__ or error, CUT_SHORT)  # Pillow wraps what happens in a header
         reason = "the file is cut short" if cut_short else " ".join(str(error).split()) or type(error).__name__
         raise ImageError(f"{path} is damaged or incomplete: {reason}. Copy it again from the camera.") from error
 
 
-def decode(content: bytes, *, background: int) -> Pixels:
-    """RGB (h, w, 3), upright; transparent parts show the grey value ``background``."""
+def decode(content: bytes, *, background: int) -> tuple[Levels, int]:
+    """What the file holds, upright, and the bits of its samples.
+
+    RGB (h, w, 3) of 8 bits, transparent parts in the grey value ``background``; grey of more bits as plane (h, w).
+    """
     opener = opener_of(content[:16])
     if opener is None:
         raise ValueError("the file changed while it was read")
     picture = opener(BytesIO(content))
     if opener is JpegImageFile:
-        pixels = decode_jpeg(content)
+        levels: Levels = decode_jpeg(content)
     else:
-        check_whole(content, opener)
-        picture.load()
-        pixels = to_rgb(picture, background)
-    if pixels.shape[:2] != picture.size[::-1]:
+        load(picture, content)
+        levels = to_levels(picture, background)
+    if levels.shape[:2] != picture.size[::-1]:
         raise ValueError("its header and its data differ in size")
-    turn = TURNS.get(picture.getexif().get(ExifTags.Base.Orientation, 1))
-    return np.ascontiguousarray(turn(pixels)) if turn else pixels
+    turn = TURNS.get(orientation_of(picture))
+    return turn(levels) if turn else levels, bits_of(picture, content)
 
 
-def check_whole(content: bytes, opener: Opener) -> None:
-    """Find what Pillow lets pass: wrong checksums in a PNG, a WebP shorter than it says."""
-    if opener is PngImageFile:
+def load(picture: ImageFile.ImageFile, content: bytes) -> None:
+    """Decode what is whole; Pillow alone fills up what is missing, or passes over wrong checksums."""
+    if isinstance(picture, PngImageFile):
         check_png(content)
-    if opener is WebPImageFile and len(content) < 8 + int.from_bytes(content[4:8], "little"):
+    if isinstance(picture, WebPImageFile) and len(content) < 8 + int.from_bytes(content[4:8], "little"):
         raise ValueError("the file is cut short")
+    if isinstance(picture, TiffImageFile):
+        check_tiff(content, picture)
+        with silent_libtiff():
+            picture.load()
+    else:
+        picture.load()
 
 
-def check_png(content: bytes) -> None:
-    """Every chunk agrees with its checksum, and the last one is there."""
-    start, kind = 8, b""
-    while kind != b"IEND":
-        length, kind = struct.unpack_from(">I4s", content, start)
-        end = start + 8 + length
-        (checksum,) = struct.unpack_from(">I", content, end)
-        if zlib.crc32(memoryview(content)[start + 4 : end]) != checksum:
-            raise ValueError(f"its part {kind.decode('ascii', 'replace')} does not agree with its checksum")
-        start = end + 4
+def orientation_of(picture: ImageFile.ImageFile) -> int:
+    """EXIF orientation; 1, which is upright, where nothing readable says otherwise."""
+    try:
+        return int(picture.getexif().get(ExifTags.Base.Orientation, 1))
+    except DAMAGE:
+        return 1
 
 
-def to_rgb(picture: Image.Image, background: int) -> Pixels:
-    """RGB (h, w, 3) of any colour mode with an agreed range."""
+def bits_of(picture: ImageFile.ImageFile, content: bytes) -> int:
+    """Bits of a sample in the file, of which Pillow may have kept 8."""
+    if isinstance(picture, PngImageFile):
+        return content[24]
+    if isinstance(picture, TiffImageFile):
+        return int(max(picture.tag_v2.get(ExifTags.Base.BitsPerSample, (1,))))
+    return 8
+
+
+def to_levels(picture: ImageFile.ImageFile, background: int) -> Levels:
+    """RGB (h, w, 3) of any colour mode with an agreed range, or grey (h, w) of more than 8 bits."""
     if picture.mode in SIXTEEN_BIT:
-        grey = (np.asarray(picture) >> 8).astype(np.uint8)
-        return np.repeat(grey[:, :, None], 3, axis=2)
+        grey = np.asarray(picture).astype(np.uint16)
+        inverted = isinstance(picture, TiffImageFile) and (
+            picture.tag_v2.get(ExifTags.Base.PhotometricInterpretation) == WHITE_IS_ZERO
+        )
+        return ~grey if inverted else grey
     if picture.mode not in COLOURS:
         raise ValueError(f"pixels of kind {picture.mode!r} have no agreed black and white; save it with 8 or 16 bits")
-    if picture.has_transparency_data:
-        paper = Image.new("RGBA", picture.size, (background, background, background, 255))
-        paper.alpha_composite(picture.convert("RGBA"))
-        picture = paper
-    return np.array(picture.convert("RGB"))
+    if not picture.has_transparency_data:
+        return np.array(picture.convert("RGB"))
+    paper = Image.new("RGBA", picture.size, (background, background, background, 255))
+    paper.alpha_composite(picture.convert("RGBA"))
+    return np.array(paper.convert("RGB"))
+
+
+def to_photo(levels: Levels, bits: int) -> Pixels:
+    """RGB (h, w, 3), the upper 8 of ``bits``."""
+    if levels.ndim == 2:
+        levels = np.repeat((levels >> (bits - 8)).astype(np.uint8)[:, :, None], 3, axis=2)
+    return np.ascontiguousarray(levels, np.uint8)

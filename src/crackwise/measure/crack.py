@@ -125,8 +125,8 @@ class Crack:
             "length_px": round(self.length_px, 3),
             **{f"{name}_px": round(value, 3) for name, value in pixels.items()},
             "orientation_deg": round(self.orientation_deg, 1) % 180.0,
-            "length_mm": None if scale is None else round(self.length_px * scale, 4),
-            **{f"{name}_mm": None if scale is None else round(value * scale, 4) for name, value in pixels.items()},
+            "length_mm": None if scale is None else significant(self.length_px * scale),
+            **{f"{name}_mm": None if scale is None else significant(value * scale) for name, value in pixels.items()},
             "bbox_px": list(self.bbox_px),
             "centreline_px": np.round(self.centreline[:, ::-1].astype(np.float64), 2).tolist(),
             "widths_px": np.round(self.widths_px.astype(np.float64), 3).tolist(),
@@ -272,12 +272,17 @@ def totals(
     picture_px = shape[0] * shape[1]
     density = None
     if mm_per_px is not None and picture_px:
-        density = round(1000 * length / (picture_px * mm_per_px), 6)
+        density = significant(1000 * length / (picture_px * mm_per_px))
     return {
         "crack_count": len(cracks),
         "crack_length_px": round(length, 3),
-        "crack_length_mm": None if mm_per_px is None else round(length * mm_per_px, 3),
+        "crack_length_mm": None if mm_per_px is None else significant(length * mm_per_px),
         "crack_area_px": round(area_px, 3),
-        "crack_area_mm2": None if mm_per_px is None else round(area_px * mm_per_px**2, 3),
+        "crack_area_mm2": None if mm_per_px is None else significant(area_px * mm_per_px**2),
         "crack_density_m_per_m2": density,
     }
+
+
+def significant(value: float) -> float:
+    """Six significant digits: places after the point would be all or nothing, as the scale is."""
+    return float(f"{value:.6g}")

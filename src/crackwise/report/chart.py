@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 from markupsafe import Markup, escape
 
+from crackwise.report.table import decimals
+
 __all__ = ["WidthCounts", "width_chart"]
 
 WIDTH, HEIGHT = 720, 240
@@ -15,20 +17,22 @@ LEFT, BOTTOM, TOP, RIGHT = 48, 44, 14, 10
 MOST_BARS = 24
 TAIL = 0.995
 """The axis ends where this share of the points is; the last bar holds what is wider."""
-STEPS = {"px": 0.1, "mm": 0.01}
+STEP_PX = 0.1
 
 
 class WidthCounts:
-    """How many points of all centrelines have which width, in steps of ``STEPS[unit]``."""
+    """How many points of all centrelines have which width, in steps of 0.1 px or, with a scale, about as many mm."""
 
-    def __init__(self, unit: str) -> None:
-        self.unit = unit
+    def __init__(self, mm_per_px: float | None) -> None:
+        self.unit = "px" if mm_per_px is None else "mm"
+        self.mm_per_px = mm_per_px
+        self.step = STEP_PX if mm_per_px is None else 10.0 ** math.floor(math.log10(STEP_PX * mm_per_px))
         self.steps: Counter[int] = Counter()
 
-    def add(self, widths_px: list[float | None], mm_per_px: float | None) -> None:
-        """Count the points of one crack; points without a width are left out."""
-        factor = (mm_per_px or 1.0) / STEPS[self.unit]
-        self.steps.update(int(width * factor) for width in widths_px if width is not None)
+    def add(self, widths_px: list[float]) -> None:
+        """Count the points of one crack that its statistics are made of."""
+        factor = (self.mm_per_px or 1.0) / self.step
+        self.steps.update(int(width * factor) for width in widths_px)
 
 
 def width_chart(counts: WidthCounts) -> Markup:
@@ -37,7 +41,7 @@ def width_chart(counts: WidthCounts) -> Markup:
     if not total:
         return Markup("")
     bar_steps, bars = group(counts.steps)
-    step = bar_steps * STEPS[counts.unit]
+    step = bar_steps * counts.step
     highest = max(bars) / total
     parts = [
         *grid_lines(highest),
@@ -85,7 +89,7 @@ def plot_y(share: float, highest: float) -> float:
 def draw_bars(shares: list[float], highest: float, step: float, unit: str) -> Iterator[str]:
     """One rectangle per bar, with its numbers as a tooltip."""
     n = len(shares)
-    digits = decimals(step)
+    digits = decimals(step, at_least=0)
     for i, share in enumerate(shares):
         x, y = plot_x(i, n), plot_y(share, highest)
         upper = f"{(i + 1) * step:.{digits}f} {unit}" if i < n - 1 else f"{unit} or more"
@@ -108,12 +112,8 @@ def grid_lines(highest: float) -> Iterator[str]:
 def axis_labels(bars: int, step: float, unit: str) -> Iterator[str]:
     """Widths under every few bars, and the name of the axis."""
     every = max(1, math.ceil(bars / 8))
+    digits = decimals(step, at_least=0)
     for i in range(0, bars, every):
         x = plot_x(i, bars)
-        yield f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 17}" text-anchor="middle">{i * step:.{decimals(step)}f}</text>'
+        yield f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 17}" text-anchor="middle">{i * step:.{digits}f}</text>'
     yield f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 6}" text-anchor="end">crack width, {unit}</text>'
-
-
-def decimals(step: float) -> int:
-    """Digits after the point that tell the steps apart."""
-    return max(0, -math.floor(math.log10(step) + 1e-9))

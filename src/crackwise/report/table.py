@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from io import StringIO
 from typing import Any
 
-__all__ = ["COLUMNS", "Entry", "length_text", "to_csv", "width_text"]
+__all__ = ["COLUMNS", "Entry", "decimals", "length_text", "to_csv", "width_text"]
 
 CRACK_COLUMNS = (
     "label", "length_px", "mean_width_px", "median_width_px", "p95_width_px", "max_width_px", "width_uncertainty_px",
@@ -66,12 +67,23 @@ def length_text(length_px: float, length_mm: float | None) -> str:
     """A length for people: ``"1.24 m"``, ``"84 mm"``; without a scale ``"312 px"``."""
     if length_mm is None:
         return f"{length_px:,.0f} px"
-    return f"{length_mm / 1000:,.2f} m" if length_mm >= 1000 else f"{length_mm:.{0 if length_mm >= 100 else 1}f} mm"
+    if length_mm >= 1000:
+        return f"{length_mm / 1000:,.2f} m"
+    return f"{length_mm:.{0 if length_mm >= 100 else decimals(length_mm / 10, at_least=1)}f} mm"
 
 
 def width_text(crack: dict[str, Any], name: str, *, uncertain: bool = False) -> str:
-    """A width for people: ``name`` is ``"median_width"`` or the like; ``"0.42 ± 0.05 mm"``, without a scale in px."""
-    unit, digits = ("px", 1) if crack[f"{name}_mm"] is None else ("mm", 2)
+    """A width for people: ``name`` is ``"median_width"`` or the like; ``"0.42 ± 0.05 mm"``, without a scale in px.
+
+    It has the digits that its uncertainty leaves it.
+    """
+    unit, fewest = ("px", 1) if crack[f"{name}_mm"] is None else ("mm", 2)
     width, spread = crack[f"{name}_{unit}"], crack[f"width_uncertainty_{unit}"]
+    digits = decimals(spread, at_least=fewest)
     plus_minus = f" ± {spread:.{digits}f}" if uncertain else ""
     return f"{width:.{digits}f}{plus_minus} {unit}"
+
+
+def decimals(value: float, *, at_least: int) -> int:
+    """Digits after the point that show the first digit of ``value`` that is not zero."""
+    return max(at_least, -math.floor(math.log10(value) + 1e-9)) if value > 0 else at_least
