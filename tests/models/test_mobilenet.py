@@ -71,3 +71,16 @@ def test_imagenet_weights_are_the_published_ones(shared_data: Path) -> None:
         maps = net.encoder(torch.from_numpy(photo.transpose(2, 0, 1).copy()).float()[None] / 128 - 1)
     assert all(torch.isfinite(m).all() for m in maps)
     assert maps[-1].std() > 0.1  # a wrong order of weights leaves the deep maps dead
+
+
+def test_with_its_mirror_image_the_trained_network_has_no_handedness() -> None:
+    torch.manual_seed(0)
+    plain, mirror = build(), build(mirror=True)
+    mirror.load_state_dict(plain.state_dict())
+    picture = torch.rand(1, 3, 67, 90)
+    with torch.no_grad():
+        one, other = plain.eval()(picture).sigmoid(), plain(picture.flip(-1)).flip(-1).sigmoid()
+        both = mirror.eval()(picture).sigmoid()
+        torch.testing.assert_close(both, (one + other) / 2, rtol=0, atol=2e-6)
+        torch.testing.assert_close(mirror(picture.flip(-1)).flip(-1).sigmoid(), both, rtol=0, atol=2e-6)
+        assert torch.equal(mirror.train()(picture), plain.train()(picture))

@@ -20,6 +20,7 @@ __all__ = [
     "TrainingOnly",
     "TwoWay",
     "map_outputs",
+    "mean_over_mirror",
     "pad_to_multiple",
 ]
 
@@ -66,6 +67,12 @@ def pad_to_multiple(x_BCHW: Tensor, multiple: int) -> Tensor:
     """Repeat the last column and row until width and height are multiples of ``multiple``."""
     h, w = x_BCHW.shape[-2:]
     return F.pad(x_BCHW, (0, -w % multiple, 0, -h % multiple), mode="replicate")
+
+
+def mean_over_mirror(function: Callable[[Tensor], Tensor], x_BCHW: Tensor) -> Tensor:
+    """Logits of the mean of the probabilities that a network gives a picture and its mirror image."""
+    mirrored = function(x_BCHW.flip(-1)).flip(-1)
+    return ((function(x_BCHW).sigmoid() + mirrored.sigmoid()) / 2).logit(eps=1e-6)
 
 
 def map_outputs(function: Callable[[Tensor], Tensor], y: Tensor | Outputs) -> Tensor | Outputs:
