@@ -55,4 +55,16 @@ def test_the_best_threshold_serves_all_sets_and_sits_inside_its_plateau() -> Non
     counts.add(np.where(target == 1, np.float32(0.8), np.float32(0.2)), target)
     threshold, score = best_threshold([counts], "iou")
     assert score == 1
-    assert threshold == pytest.approx(0.5, abs=0.06)
+    assert threshold == 0.5
+
+
+def test_a_threshold_far_from_a_half_needs_more_than_a_point() -> None:
+    rng = np.random.default_rng(0)
+    target = np.zeros((100, 100), np.uint8)
+    target[:50] = 1
+    for false_px, expected in ((40, 0.5), (400, 0.7)):  # pixels that raise an alarm of .7
+        probability = np.where(target == 1, np.float32(0.9), np.float32(0.1))
+        probability[50:].flat[rng.choice(5000, false_px, replace=False)] = 0.7
+        counts = SetCounts()
+        counts.add(probability, target)
+        assert best_threshold([counts], "iou")[0] == pytest.approx(expected)

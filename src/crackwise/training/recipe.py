@@ -74,6 +74,8 @@ class TrainerConfig(Part):
     """Validate and keep an exponential moving average of the weights."""
     score: Literal["iou", "f1", "f1@2"] = "f1"
     """Chooses the best epoch and the threshold: mean over the validation sets, crack-free ones by 1 - false alarms."""
+    keep: Literal["best", "last"] = "best"
+    """Which validated epoch becomes the run's weights; the last is less of a lottery where validation sets are small."""
     patience_epochs: PositiveInt | None = None
     """Stop when the score has not risen for so many epochs."""
     mlflow: str | None = None
@@ -102,6 +104,10 @@ class Recipe(Part):
             raise ValueError(
                 f"trainer.validate_every_epochs={self.trainer.validate_every_epochs} never comes in "
                 f"optim.epochs={self.optim.epochs}; validate at least once"
+            )
+        if self.trainer.keep == "last" and self.optim.epochs % self.trainer.validate_every_epochs:
+            raise ValueError(
+                "trainer.keep=last needs a validation after the last epoch: make validate_every_epochs fit"
             )
         return self
 

@@ -74,7 +74,7 @@ def train(recipe: Recipe, out: Path) -> Path:
         trainer = make_trainer(recipe, out, [best, last])
         write_atomically(out / "recipe.yaml", recipe.to_yaml().encode())
         trainer.fit(task, data, ckpt_path=resume if resume.is_file() else None, weights_only=True)
-    return save_run(out, recipe, task, data, out / "checkpoints" / "best.ckpt")
+    return save_run(out, recipe, task, data, out / "checkpoints" / f"{recipe.trainer.keep}.ckpt")
 
 
 def column_names(references: Sequence[str]) -> tuple[str, ...]:
@@ -156,9 +156,9 @@ def mlflow_logger(address: str, recipe: Recipe) -> Logger:
     return logger
 
 
-def save_run(out: Path, recipe: Recipe, task: SegmentationTask, data: CrackDataModule, best: Path) -> Path:
-    """Write weights and card of the best epoch."""
-    state: dict[str, Any] = torch.load(best, map_location="cpu", weights_only=True)
+def save_run(out: Path, recipe: Recipe, task: SegmentationTask, data: CrackDataModule, kept: Path) -> Path:
+    """Write weights and card of the epoch that is kept."""
+    state: dict[str, Any] = torch.load(kept, map_location="cpu", weights_only=True)
     weights = {k.removeprefix("model."): v for k, v in state["state_dict"].items() if k.startswith("model.")}
     task.model.load_state_dict(weights)
     write_atomically(out / "weights.safetensors", save({k: v.contiguous() for k, v in weights.items()}))
