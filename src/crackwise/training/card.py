@@ -39,7 +39,8 @@ def make_card(
         version=version("crackwise"),
         classes=recipe.data.classes,
         threshold=round(threshold, 4),
-        threshold_source=f"nearest to .5 within a point of the highest mean {recipe.trainer.score} over {', '.join(recipe.data.val)}; one for all sets",
+        threshold_source=f"nearest to .5 within a point of the highest mean {recipe.trainer.score} over "
+        f"{', '.join(recipe.data.val)}; one for all sets",
         licence=recipe.licence,
         summary=recipe.summary,
         model=recipe.model.name,
