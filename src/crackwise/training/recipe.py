@@ -75,7 +75,7 @@ class TrainerConfig(Part):
     score: Literal["iou", "f1", "f1@2"] = "f1"
     """Chooses the best epoch and the threshold: mean over the validation sets, crack-free ones by 1 - false alarms."""
     keep: Literal["best", "last"] = "best"
-    """Which validated epoch becomes the run's weights; the last is less of a lottery where validation sets are small."""
+    """Which epoch becomes the run's weights; the last is less of a lottery where validation sets are small."""
     patience_epochs: PositiveInt | None = None
     """Stop when the score has not risen for so many epochs."""
     mlflow: str | None = None

@@ -72,8 +72,8 @@ def validation_scores(counts: SetCounts, *, at: float) -> dict[str, float]:
 def best_threshold(sets: list[SetCounts], score: str) -> tuple[float, float]:
     """The threshold that serves all sets, and the mean score over them there.
 
-    The optimum is flat and validation sets are small: of all thresholds within `PLATEAU` of the highest mean score it is
-    the one nearest to a half.
+    The optimum is flat and validation sets are small: of all thresholds within `PLATEAU` of the highest mean score it
+    is the one nearest to a half.
     """
     mean = np.mean([scores_by_threshold(counts)[score] for counts in sets], axis=0)
     good = np.flatnonzero(mean >= mean.max() - PLATEAU)
