@@ -8,7 +8,7 @@ forward is ours, because theirs cuts the gradient of both encoders.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +31,7 @@ INPUT_PX = 352
 CONTEXT = 77
 START, END = 49_406, 49_407
 
-TINY = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 4, "num_attention_heads": 4}
+TINY: dict[str, Any] = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 4, "num_attention_heads": 4}
 
 
 class CrackCLIPSeg(nn.Module):
@@ -50,6 +50,7 @@ class CrackCLIPSeg(nn.Module):
         },
         encoder="vision",
     )
+    tokens: Tensor
 
     def __init__(self, net: CLIPSegForImageSegmentation, phrases: Sequence[Sequence[str]]) -> None:
         super().__init__()
@@ -86,7 +87,7 @@ class CrackCLIPSeg(nn.Module):
 
     def class_vectors(self) -> Tensor:
         """One text vector per class (K, D): of a drawn phrase while training, of the mean over all phrases else."""
-        vectors = self.read(self.tokens).split([len(of_class) for of_class in self.phrases])
+        vectors = torch.split(self.read(self.tokens), [len(of_class) for of_class in self.phrases])
         if self.training:
             return torch.stack([group[int(torch.randint(len(group), ()))] for group in vectors])
         return torch.stack([group.mean(0) for group in vectors])
@@ -96,7 +97,7 @@ class CrackCLIPSeg(nn.Module):
         vectors: Tensor = self.text_projection(self.text(input_ids=tokens).pooler_output)
         return vectors
 
-    def answer(self, features: list[Tensor], vector: Tensor, size: tuple[int, int]) -> Tensor:
+    def answer(self, features: list[Tensor], vector: Tensor, size: torch.Size) -> Tensor:
         """The map (B, H, W) of one text vector (D)."""
         batch = features[0].shape[0]
         logits = self.decoder(tuple(features), vector.expand(batch, -1)).logits

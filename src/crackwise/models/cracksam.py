@@ -48,7 +48,9 @@ class CrackSAM(nn.Module):
     """RGB in [0, 1] (B, 3, S, S) to two channels per class (B, 2K, S, S): background, crack; S fixed at building."""
 
     anatomy = Anatomy(
-        head=("prompt_encoder", "mask_decoder"), scopes={"encoder": ("vision_encoder.layers",)}, encoder="vision_encoder"
+        head=("prompt_encoder", "mask_decoder"),
+        scopes={"encoder": ("vision_encoder.layers",)},
+        encoder="vision_encoder",
     )
 
     def __init__(self, sam: SamModel) -> None:

@@ -162,8 +162,10 @@ def save_run(out: Path, recipe: Recipe, task: SegmentationTask, data: CrackDataM
     state: dict[str, Any] = torch.load(kept, map_location="cpu", weights_only=True)
     weights = {k.removeprefix("model."): v for k, v in state["state_dict"].items() if k.startswith("model.")}
     task.model.load_state_dict(weights)
-    kept, about = (trained_state(task.model), {BASE_KEY: frozen_hash(task.model)}) if recipe.tuning else (weights, None)
-    write_atomically(out / "weights.safetensors", save({k: v.contiguous() for k, v in kept.items()}, about))
+    about = None
+    if recipe.tuning:  # the base can be built again: only what was learnt, and which base it was learnt on
+        weights, about = trained_state(task.model), {BASE_KEY: frozen_hash(task.model)}
+    write_atomically(out / "weights.safetensors", save({k: v.contiguous() for k, v in weights.items()}, about))
     card = make_card(
         recipe,
         data,
@@ -231,7 +233,9 @@ def load_tuned(model: nn.Module, folder: Path) -> None:
             base = (file.metadata() or {}).get(BASE_KEY)
         learnt = load_file(path)
     except (OSError, SafetensorError) as error:
-        raise ModelError(f"{str(folder)!r} holds no usable weights: {error}. Train the recipe to its end first.") from error
+        raise ModelError(
+            f"{str(folder)!r} holds no usable weights: {error}. Train the recipe to its end first."
+        ) from error
     if base != frozen_hash(model):
         raise ModelError(
             f"The weights in {str(folder)!r} were learnt on another base than this recipe builds here. "

@@ -46,7 +46,12 @@ CLIPSEG = [
     ("rd64-refined", {"scope": "decoder"}, "lora", 150_760_034, 12_288),
 ]
 SAM2_HEAD = 295_169
-SAM2 = [("tiny", 27_219_136, 306_432), ("small", 34_316_992, 404_736), ("base_plus", 69_106_816, 694_400), ("large", 212_703_280, 1_759_104)]
+SAM2 = [
+    ("tiny", 27_219_136, 306_432),
+    ("small", 34_316_992, 404_736),
+    ("base_plus", 69_106_816, 694_400),
+    ("large", 212_703_280, 1_759_104),
+]
 
 
 def counts(name: str, tuning: object, **options: object) -> tuple[int, int]:

@@ -23,7 +23,12 @@ SMALL: dict[str, dict[str, object]] = {
 Belongs = Callable[[str], bool]
 
 SAM_HEAD = ("prompt_encoder", "mask_decoder")
-UNREACHED = ("prompt_encoder.mask_embed", "prompt_encoder.point_embed", "prompt_encoder.not_a_point", "iou_prediction_head")
+UNREACHED = (
+    "prompt_encoder.mask_embed",
+    "prompt_encoder.point_embed",
+    "prompt_encoder.not_a_point",
+    "iou_prediction_head",
+)
 """Of SAM's head: without prompts they take no part in the answer."""
 
 
@@ -51,7 +56,11 @@ MEANT: list[tuple[str, object, Belongs]] = [
     ("sam2", "last_blocks:2", lambda n: "blocks.3." in n or "blocks.4." in n),
     ("clipseg", "head", lambda n: ".decoder." in n),
     ("clipseg", [{"kind": "lora", "rank": 2, "scope": "decoder"}], lambda n: ".decoder." in n and ".lora_" in n),
-    ("clipseg", [{"kind": "lora", "rank": 2, "scope": "all"}], lambda n: ".lora_" in n and "vision.encoder.layers.3" not in n),
+    (
+        "clipseg",
+        [{"kind": "lora", "rank": 2, "scope": "all"}],
+        lambda n: ".lora_" in n and "vision.encoder.layers.3" not in n,
+    ),
     ("mobilenet_fpn", "head", lambda n: not n.startswith("encoder")),
     ("mobilenet_fpn", "lora:2:all", lambda n: ".lora_" in n),
     ("mobilenet_fpn", "adapter:4+head", lambda n: ".adapter." in n or not n.startswith("encoder")),
@@ -118,7 +127,7 @@ def test_lora_and_adapters_start_as_the_identity(name: str, tuning: str) -> None
     plain = build_model(name, **SMALL[name]).eval()
     changed = tuned(name, tuning).eval()
     with torch.no_grad():
-        assert torch.equal(plain(picture()), changed(picture()))
+        torch.testing.assert_close(changed(picture()), plain(picture()), rtol=0, atol=1e-6)
 
 
 def test_adapters_as_published_do_not_start_as_the_identity() -> None:
@@ -148,7 +157,7 @@ def test_merged_and_unmerged_agree(name: str, tuning: object) -> None:
     [
         ("lora:4:qx", "targets"),
         ("loro:4", "no tuning 'loro'"),
-        ("lora:4:qv:1", "LORA:RANK:TARGETS".lower().replace("rank", "RANK").replace("targets", "TARGETS")),
+        ("lora:4:qv:1", "lora:RANK:TARGETS"),
         ([], "at least 1"),
     ],
 )

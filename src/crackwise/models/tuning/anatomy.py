@@ -58,7 +58,6 @@ def named_blocks(model: nn.Module, anatomy: Anatomy) -> Iterator[tuple[str, nn.M
     prefix = anatomy.encoder
     for name, module in model.get_submodule(prefix).named_modules(prefix=prefix):
         children = dict(module.named_children())
-        if "mlp" in children and ("attn" in children or "self_attn" in children):
-            yield name, module
-        elif type(module).__name__ == "InvertedResidual":
+        transformer = "mlp" in children and ("attn" in children or "self_attn" in children)
+        if transformer or type(module).__name__ == "InvertedResidual":
             yield name, module

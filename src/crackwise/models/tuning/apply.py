@@ -59,12 +59,12 @@ def choose_adapter(model: nn.Module, anatomy: Anatomy, tuning: Adapter) -> Param
     return [parameter for adapter in added for parameter in adapter.parameters()]
 
 
-def choose_head(model: nn.Module, anatomy: Anatomy, tuning: Head) -> Parameters:
+def choose_head(model: nn.Module, anatomy: Anatomy, _: Head) -> Parameters:
     """Everything in the modules of the head."""
     return [parameter for name in anatomy.head for parameter in model.get_submodule(name).parameters()]
 
 
-def choose_norms(model: nn.Module, anatomy: Anatomy, tuning: LayerNorms) -> Parameters:
+def choose_norms(model: nn.Module, anatomy: Anatomy, _: LayerNorms) -> Parameters:
     """Scales and shifts of the encoder's layer normalisations."""
     norms = [m for m in model.get_submodule(anatomy.encoder).modules() if isinstance(m, nn.LayerNorm)]
     return [parameter for norm in norms for parameter in norm.parameters()]
@@ -91,7 +91,9 @@ CHOICES: Mapping[type, Callable[..., Parameters]] = {
 def hold_frozen_statistics(model: nn.Module) -> None:
     """Keep batch normalisations without a learning weight on their stored statistics; call after ``train()``."""
     for module in model.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm) and not any(p.requires_grad for p in module.parameters()):  # noqa: SLF001
+        if isinstance(module, nn.modules.batchnorm._BatchNorm) and not any(
+            p.requires_grad for p in module.parameters()
+        ):
             module.eval()
 
 
@@ -100,7 +102,7 @@ def trained_state(model: nn.Module) -> dict[str, Tensor]:
     learning = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
     prefixes = {name.rpartition(".")[0] for name in learning}
     norms = {
-        name for name, m in model.named_modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and name in prefixes  # noqa: SLF001
+        name for name, m in model.named_modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and name in prefixes
     }
     return {
         name: tensor

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt, TypeAdapter
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    TypeAdapter,
+)
 
 __all__ = [
     "TUNINGS",
@@ -94,7 +103,9 @@ TUNINGS: Mapping[str, tuple[type[Part], tuple[str, ...]]] = {
 def expand(values: Any) -> Any:
     """``"lora:4+head"`` to the list of tunings it is short for; anything else as it is."""
     parts = values.split("+") if isinstance(values, str) else values
-    return [short(part) if isinstance(part, str) else part for part in parts] if isinstance(parts, list | tuple) else parts
+    return (
+        [short(part) if isinstance(part, str) else part for part in parts] if isinstance(parts, list | tuple) else parts
+    )
 
 
 def short(text: str) -> dict[str, Any]:

@@ -30,7 +30,11 @@ PROJECTIONS = {
 
 
 class SplitQKV(nn.Module):
-    """A fused query-key-value layer as three; the output is the same to the bit."""
+    """A fused query-key-value layer as three; the same sums."""
+
+    q: nn.Module
+    k: nn.Module
+    v: nn.Module
 
     def __init__(self, fused: nn.Linear) -> None:
         super().__init__()
@@ -75,7 +79,14 @@ def insert_lora(net: nn.Module, prefixes: Sequence[str], config: Lora) -> list[s
         )
     scale = config.rank if config.alpha is None else config.alpha
     inject_adapter_in_model(
-        LoraConfig(r=config.rank, lora_alpha=scale, lora_dropout=config.dropout, target_modules=names, bias="none"), net
+        LoraConfig(
+            r=config.rank,
+            lora_alpha=scale,  # type: ignore[arg-type]  # peft divides it: any number will do
+            lora_dropout=config.dropout,
+            target_modules=names,
+            bias="none",
+        ),
+        net,
     )
     return names
 
@@ -90,7 +101,7 @@ def split_qkv(net: nn.Module, prefixes: Sequence[str]) -> None:
 def merge_lora(net: nn.Module) -> nn.Module:
     """Add every update to the weights beside it and take LoRA out, in place; what was split is fused again."""
     for name, layer in [(n, m) for n, m in net.named_modules() if isinstance(m, LoraLayer)]:
-        layer.merge(safe_merge=True)  # type: ignore[operator]  # peft's classes share it without saying so
+        layer.merge(safe_merge=True)
         net.set_submodule(name, layer.get_base_layer())
     for name, split in [(n, m) for n, m in net.named_modules() if isinstance(m, SplitQKV)]:
         net.set_submodule(name, split.fused())
