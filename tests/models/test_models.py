@@ -15,6 +15,9 @@ from crackwise.models.cost import build_on_meta
 
 SMALL: dict[str, dict[str, object]] = {
     "hrsegnet": {"base": 8},
+    "cracksam": {"size": "tiny", "input_px": 64},
+    "sam2": {"size": "nano", "input_px": 64},
+    "clipseg": {"size": "tiny"},
     "unet": {"encoder": "resnet18"},
     "unetplusplus": {"encoder": "resnet18"},
     "fpn": {"encoder": "resnet18"},

@@ -64,7 +64,11 @@ def export(run: str | Path, to: str = "onnx", out: str | Path | None = None) -> 
         raise ModelError(f"Cannot export to {to!r}; there is {', '.join(sorted(EXPORTERS))}.")
     write, suffix = EXPORTERS[to]
     folder = Path(run)
-    net, card, _ = load_run(folder)
+    net, card, recipe = load_run(folder)
+    if recipe.tuning:
+        from crackwise.models.tuning.lora import merge_lora  # peft takes seconds to import
+
+        merge_lora(net)
     graph = PixelsToProbabilities(net.eval())
     data, runs = write(graph, card)
     parity = measure_parity(torch_runs(graph), runs, threshold=card.threshold)

@@ -49,7 +49,7 @@ def show(
 
 
 def list_table(
-    what: Annotated[str, typer.Argument(help="models, losses, datasets, backends or widths")],
+    what: Annotated[str, typer.Argument(help="models, losses, tunings, datasets, backends or widths")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON array.")] = False,
 ) -> None:
     """The rows of one of the program's tables."""
@@ -135,7 +135,10 @@ def model_facts(name: str, options: dict[str, Any]) -> dict[str, Any]:
     row = model_row(name)
     with needs_extra("lab"):
         from crackwise.models.cost import build_on_meta, multiply_adds
+    tuning = options.pop("tuning", None)
     model = build_on_meta(name, **options)
+    if tuning is not None:
+        tune_on_meta(model, tuning)
     count = count_parameters(model)
     return {
         "name": name,
@@ -151,6 +154,21 @@ def model_facts(name: str, options: dict[str, Any]) -> dict[str, Any]:
         "paper": row.paper,
         "licence": row.licence,
     }
+
+
+def tune_on_meta(model: Any, tuning: Any) -> None:
+    """Freeze a network without memory but for what a short form such as ``lora:4+head`` names."""
+    import torch
+    from pydantic import ValidationError
+
+    from crackwise.models.tuning import apply_tunings, parse_tunings
+
+    try:
+        tunings = parse_tunings(tuning)
+    except ValidationError as error:
+        raise ModelError(f"tuning={tuning!r}: {error.errors()[0]['msg']}. See `crackwise list tunings`.") from error
+    with torch.device("meta"):
+        apply_tunings(model, tunings)
 
 
 def plain_model(facts: dict[str, Any]) -> str:
@@ -202,6 +220,13 @@ def losses() -> list[Row]:
     return documented(LOSSES)
 
 
+def tunings() -> list[Row]:
+    """Which weights may learn."""
+    from crackwise.models.tuning.config import TUNINGS
+
+    return documented({":".join((kind, *names)): config for kind, (config, names) in TUNINGS.items()})
+
+
 def datasets() -> list[Row]:
     """Data sets."""
     from crackwise.data.catalog import describe
@@ -231,6 +256,7 @@ def documented(table: dict[str, Any]) -> list[Row]:
 LISTS: dict[str, Callable[[], list[Row]]] = {
     "models": models,
     "losses": losses,
+    "tunings": tunings,
     "datasets": datasets,
     "backends": backends,
     "widths": widths,

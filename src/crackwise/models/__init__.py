@@ -82,6 +82,27 @@ MODELS: dict[str, ModelRow] = {
         "linknet", "U-Net that adds instead of concatenating", "Chaurasia and Culurciello, VCIP 2017"
     ),
     "deeplabv3plus": comparator("deeplabv3plus", "atrous pyramid with a decoder", "Chen et al., ECCV 2018"),
+    "cracksam": ModelRow(
+        build="crackwise.models.cracksam:build",
+        summary="Segment Anything without prompts, two mask tokens per class; to be tuned",
+        paper="Kirillov et al., ICCV 2023; Ge et al., Construction and Building Materials 431, 2024",
+        licence="Apache-2.0 (network: transformers; SAM weights: Apache-2.0)",
+        input_px=448,
+    ),
+    "sam2": ModelRow(
+        build="crackwise.models.sam2:build",
+        summary="the image encoder of SAM 2 under a convolutional head; to be tuned",
+        paper="Ravi et al., ICLR 2025",
+        licence="Apache-2.0 (network: transformers; SAM 2 weights: Apache-2.0)",
+        input_px=512,
+    ),
+    "clipseg": ModelRow(
+        build="crackwise.models.clipseg:build",
+        summary="text prompts become classes; to be tuned",
+        paper="Lüddecke and Ecker, CVPR 2022",
+        licence="Apache-2.0 (network: transformers; CLIPSeg weights: Apache-2.0, CLIP: MIT)",
+        input_px=352,
+    ),
     "segformer": ModelRow(
         build="crackwise.models.comparators:build_segformer",
         summary="all-MLP decoder on the encoders mit_b0 to mit_b5",

@@ -13,7 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 __all__ = [
+    "IMAGENET_MEAN",
+    "IMAGENET_STD",
     "ConvBNReLU",
+    "FixedSize",
     "MultipleOf",
     "Normalize",
     "Outputs",
@@ -23,6 +26,10 @@ __all__ = [
     "mean_over_mirror",
     "pad_to_multiple",
 ]
+
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 class Outputs(NamedTuple):
@@ -94,6 +101,23 @@ class MultipleOf(nn.Module):
         """(B, 3, H, W) to logits (B, K, H, W)."""
         h, w = x_BCHW.shape[-2:]
         return map_outputs(lambda y: y[..., :h, :w], self.net(pad_to_multiple(x_BCHW, self.multiple)))
+
+
+class FixedSize(nn.Module):
+    """Let a network that knows one size take any: resample the picture to it and the logits back."""
+
+    def __init__(self, net: nn.Module, side_px: int) -> None:
+        super().__init__()
+        self.net = net
+        self.side_px = side_px
+
+    def forward(self, x_BCHW: Tensor) -> Tensor | Outputs:
+        """(B, 3, H, W) to logits (B, K, H, W)."""
+        size, own = x_BCHW.shape[-2:], (self.side_px, self.side_px)
+        if tuple(size) == own:
+            return self.net(x_BCHW)  # type: ignore[no-any-return]
+        x = F.interpolate(x_BCHW, own, mode="bilinear", align_corners=False, antialias=True)
+        return map_outputs(lambda y: F.interpolate(y, size, mode="bilinear", align_corners=False), self.net(x))
 
 
 class TwoWay(nn.Module):

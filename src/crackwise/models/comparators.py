@@ -10,12 +10,9 @@ import segmentation_models_pytorch as smp
 from torch import nn
 
 from crackwise.errors import ModelError
-from crackwise.models.blocks import MultipleOf, Normalize
+from crackwise.models.blocks import IMAGENET_MEAN, IMAGENET_STD, MultipleOf, Normalize
 
 __all__ = ["build", "build_segformer"]
-
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 
 ARCHITECTURES: Mapping[str, type[nn.Module]] = {
     "unet": smp.Unet,

@@ -51,9 +51,9 @@ class InvertedResidual(nn.Module):
     def __init__(self, inputs: int, outputs: int, stride: int, expansion: int) -> None:
         super().__init__()
         hidden = inputs * expansion
-        expand = [SameConv(inputs, hidden, 1), nn.ReLU6()] if expansion > 1 else []
+        expand = [nn.Conv2d(inputs, hidden, 1), nn.ReLU6()] if expansion > 1 else []
         self.layers = nn.Sequential(
-            *expand, SameConv(hidden, hidden, 3, stride, groups=hidden), nn.ReLU6(), SameConv(hidden, outputs, 1)
+            *expand, SameConv(hidden, hidden, 3, stride, groups=hidden), nn.ReLU6(), nn.Conv2d(hidden, outputs, 1)
         )
         self.shortcut = stride == 1 and inputs == outputs
 
@@ -156,7 +156,7 @@ def load_encoder_weights(encoder: Encoder, path: Path) -> None:
     Raises:
         ModelError: the file is missing or does not hold these 51 convolutions.
     """
-    convolutions = [m for m in encoder.modules() if isinstance(m, SameConv)]
+    convolutions = [m for m in encoder.modules() if isinstance(m, nn.Conv2d)]
     try:
         with np.load(path, allow_pickle=False) as arrays:
             for i, convolution in enumerate(convolutions):

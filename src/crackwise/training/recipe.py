@@ -22,6 +22,7 @@ from pydantic import (
 from crackwise.data.feed import DataConfig
 from crackwise.errors import RecipeError
 from crackwise.losses import LossConfig
+from crackwise.models.tuning.config import Tunings
 
 __all__ = ["ModelConfig", "OptimConfig", "Recipe", "TrainerConfig", "load_recipe"]
 
@@ -89,6 +90,8 @@ class Recipe(Part):
     summary: str = ""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     model: ModelConfig
+    tuning: Tunings | None = None
+    """Which weights learn, for example ``lora:4+head``; every weight by default."""
     data: DataConfig
     loss: LossConfig = LossConfig()
     optim: OptimConfig = OptimConfig()

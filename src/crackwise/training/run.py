@@ -16,7 +16,7 @@ from lightning import Trainer, seed_everything
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAveraging, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import Logger
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import nn
 
@@ -26,6 +26,7 @@ from crackwise.errors import ModelError, RecipeError, needs_extra
 from crackwise.imaging.files import write_atomically
 from crackwise.losses import build_loss
 from crackwise.models import build_model
+from crackwise.models.tuning import apply_tunings, frozen_hash, trained_state
 from crackwise.predictor import ModelCard
 from crackwise.training.callbacks import MetricsTable, SeedEachEpoch
 from crackwise.training.card import make_card
@@ -33,6 +34,9 @@ from crackwise.training.recipe import Recipe, load_recipe
 from crackwise.training.task import SegmentationTask
 
 __all__ = ["load_run", "train"]
+
+BASE_KEY = "base_sha256"
+"""Where in the weights of a tuned run the hash of the frozen ones is."""
 
 
 def train(recipe: Recipe, out: Path) -> Path:
@@ -52,10 +56,7 @@ def train(recipe: Recipe, out: Path) -> Path:
         torch.set_num_threads(recipe.trainer.threads)
     seed_everything(recipe.seed, workers=True, verbose=False)
     data = CrackDataModule(recipe.data, seed=recipe.seed)
-    model = build_model(recipe.model.name, recipe.data.classes, **recipe.model.options)
-    if recipe.model.weights:
-        load_weights(model, Path(recipe.model.weights))
-    model = model.to(memory_format=torch.channels_last)  # the fast layout of convolutions on CPUs and GPUs alike
+    model = network_of(recipe).to(memory_format=torch.channels_last)  # fast for convolutions on CPUs and GPUs alike
     task = SegmentationTask(
         model,
         build_loss(recipe.loss),
@@ -161,7 +162,10 @@ def save_run(out: Path, recipe: Recipe, task: SegmentationTask, data: CrackDataM
     state: dict[str, Any] = torch.load(kept, map_location="cpu", weights_only=True)
     weights = {k.removeprefix("model."): v for k, v in state["state_dict"].items() if k.startswith("model.")}
     task.model.load_state_dict(weights)
-    write_atomically(out / "weights.safetensors", save({k: v.contiguous() for k, v in weights.items()}))
+    about = None
+    if recipe.tuning:  # the base can be built again: only what was learnt, and which base it was learnt on
+        weights, about = trained_state(task.model), {BASE_KEY: frozen_hash(task.model)}
+    write_atomically(out / "weights.safetensors", save({k: v.contiguous() for k, v in weights.items()}, about))
     card = make_card(
         recipe,
         data,
@@ -191,9 +195,13 @@ def load_run(folder: Path) -> tuple[nn.Module, ModelCard, Recipe]:
     if not (folder / "recipe.yaml").is_file():
         raise ModelError(f"{str(folder)!r} is no run folder: it has no recipe.yaml. `crackwise train` makes one.")
     recipe = load_recipe(folder / "recipe.yaml")
-    options = {k: v for k, v in recipe.model.options.items() if k != "encoder_weights"}
-    model = build_model(recipe.model.name, recipe.data.classes, **options)
-    load_weights(model, folder)
+    if recipe.tuning:
+        model = network_of(recipe)
+        load_tuned(model, folder)
+    else:
+        options = {k: v for k, v in recipe.model.options.items() if k != "encoder_weights"}
+        model = build_model(recipe.model.name, recipe.data.classes, **options)
+        load_weights(model, folder)
     try:
         card = ModelCard.model_validate_json((folder / "card.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -201,6 +209,41 @@ def load_run(folder: Path) -> tuple[nn.Module, ModelCard, Recipe]:
             f"{str(folder)!r} holds no usable card.json: {error}. Train the recipe to its end first."
         ) from error
     return model.eval(), card, recipe
+
+
+def network_of(recipe: Recipe) -> nn.Module:
+    """The network as training starts it: the same numbers for the same recipe; tunings applied."""
+    with torch.random.fork_rng():
+        torch.manual_seed(recipe.seed)
+        model = build_model(recipe.model.name, recipe.data.classes, **recipe.model.options)
+        if recipe.model.weights:
+            load_weights(model, Path(recipe.model.weights))
+        return apply_tunings(model, recipe.tuning) if recipe.tuning else model
+
+
+def load_tuned(model: nn.Module, folder: Path) -> None:
+    """Lay the learnt weights of a tuned run over its base.
+
+    Raises:
+        ModelError: there are none, the file is damaged, or the base is not the one they were learnt on.
+    """
+    path = folder / "weights.safetensors"
+    try:
+        with safe_open(path, "pt") as file:
+            base = (file.metadata() or {}).get(BASE_KEY)
+        learnt = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise ModelError(
+            f"{str(folder)!r} holds no usable weights: {error}. Train the recipe to its end first."
+        ) from error
+    if base != frozen_hash(model):
+        raise ModelError(
+            f"The weights in {str(folder)!r} were learnt on another base than this recipe builds here. "
+            "Bring back the base checkpoint, or the version of the library, that it was trained with."
+        )
+    if learnt.keys() != trained_state(model).keys():
+        raise ModelError(f"The weights in {str(folder)!r} are not those of its recipe's tuning.")
+    model.load_state_dict(learnt, strict=False)
 
 
 def load_weights(model: nn.Module, folder: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from crackwise.data.sample import Sample
 from crackwise.errors import DataError
 from crackwise.losses import Loss
 from crackwise.models.blocks import Outputs
+from crackwise.models.tuning import hold_frozen_statistics
 from crackwise.training.recipe import OptimConfig
 from crackwise.training.schedule import rate_factor
 from crackwise.training.validation import SetCounts, best_threshold, validation_scores
@@ -46,6 +47,13 @@ class SegmentationTask(LightningModule):
         self.score = score
         self.counts: list[SetCounts] = []
         self.threshold = 0.5
+
+    def train(self, mode: bool = True) -> Self:
+        """Training mode, in which frozen batch normalisations keep their statistics."""
+        super().train(mode)
+        if mode:
+            hold_frozen_statistics(self.model)
+        return self
 
     def forward(self, image: Tensor) -> Tensor | Outputs:
         """RGB in [0, 1] to logits; with auxiliary ones while training, if the network has them."""

@@ -1,0 +1,154 @@
+"""CLIPSeg: phrases become classes.
+
+Sources: Lüddecke and Ecker, "Image Segmentation Using Text and Image Prompts", CVPR 2022; encoders: Radford et al.,
+"Learning Transferable Visual Models From Natural Language Supervision", ICML 2021. The network is transformers'; the
+forward is ours, because theirs cuts the gradient of both encoders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers import CLIPSegConfig, CLIPSegForImageSegmentation, CLIPSegTextConfig, CLIPSegVisionConfig
+
+from crackwise.errors import ModelError
+from crackwise.models.blocks import IMAGENET_MEAN, IMAGENET_STD, FixedSize, Normalize
+from crackwise.models.tuning import Anatomy
+
+__all__ = ["PHRASES", "CrackCLIPSeg", "build", "spell"]
+
+PHRASES = {
+    "crack": ("segment crack", "segment wall crack"),
+    "drywall joint": ("segment taping area", "segment joint/tape", "segment drywall seam"),
+}
+"""Phrases of a class that the recipe gives none for; a class that is not here is its own phrase."""
+
+INPUT_PX = 352
+CONTEXT = 77
+START, END = 49_406, 49_407
+
+TINY: dict[str, Any] = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 4, "num_attention_heads": 4}
+
+
+class CrackCLIPSeg(nn.Module):
+    """RGB (B, 3, S, S) to one logit map per class (B, K, S, S).
+
+    While training, every class is asked for by one of its phrases, drawn at every step; afterwards by all of them, and
+    the mean of their text vectors decides.
+    """
+
+    anatomy = Anatomy(
+        head=("decoder",),
+        scopes={
+            "all": ("vision", "text", "decoder"),
+            "vision+decoder": ("vision", "decoder"),
+            "decoder": ("decoder",),
+        },
+        encoder="vision",
+    )
+    tokens: Tensor
+
+    def __init__(self, net: CLIPSegForImageSegmentation, phrases: Sequence[Sequence[str]]) -> None:
+        super().__init__()
+        self.vision = net.clip.vision_model
+        self.text = net.clip.text_model
+        self.text_projection = net.clip.text_projection
+        self.visual_projection = net.clip.visual_projection
+        self.logit_scale = net.clip.logit_scale
+        self.decoder = net.decoder
+        self.extract_layers = tuple(net.config.extract_layers)
+        self.phrases = tuple(tuple(of_class) for of_class in phrases)
+        tokens = torch.stack([spell(phrase) for of_class in self.phrases for phrase in of_class])
+        self.register_buffer("tokens", tokens, persistent=False)
+
+    def forward(self, image_BCHW: Tensor) -> Tensor:
+        """One logit per class and pixel."""
+        features = self.see(image_BCHW)
+        vectors = self.class_vectors()
+        maps = [self.answer(features, vector, image_BCHW.shape[-2:]) for vector in vectors]
+        return torch.stack(maps, 1)
+
+    def see(self, image_BCHW: Tensor) -> list[Tensor]:
+        """The hidden states that the decoder reads, shallowest first; gradients pass."""
+        vision = self.vision
+        states = vision.pre_layrnorm(vision.embeddings(image_BCHW, interpolate_pos_encoding=True))
+        kept = []
+        for index, layer in enumerate(vision.encoder.layers):
+            states = layer(states, attention_mask=None)
+            if index in self.extract_layers:
+                kept.append(states)
+            if index == max(self.extract_layers):
+                break  # what lies deeper cannot matter
+        return kept
+
+    def class_vectors(self) -> Tensor:
+        """One text vector per class (K, D): of a drawn phrase while training, of the mean over all phrases else."""
+        vectors = torch.split(self.read(self.tokens), [len(of_class) for of_class in self.phrases])
+        if self.training:
+            return torch.stack([group[int(torch.randint(len(group), ()))] for group in vectors])
+        return torch.stack([group.mean(0) for group in vectors])
+
+    def read(self, tokens: Tensor) -> Tensor:
+        """Token numbers (N, 77) to projected text vectors (N, D), not normalised; gradients pass."""
+        vectors: Tensor = self.text_projection(self.text(input_ids=tokens).pooler_output)
+        return vectors
+
+    def answer(self, features: list[Tensor], vector: Tensor, size: torch.Size) -> Tensor:
+        """The map (B, H, W) of one text vector (D)."""
+        batch = features[0].shape[0]
+        logits = self.decoder(tuple(features), vector.expand(batch, -1)).logits
+        logits = logits.reshape(batch, 1, *logits.shape[-2:])
+        return F.interpolate(logits, size, mode="bilinear", align_corners=False)[:, 0]
+
+
+def spell(phrase: str) -> Tensor:
+    """Token numbers (77) of a phrase in the bytes that CLIP's vocabulary begins with."""
+    numbers = [START, *phrase.encode()[: CONTEXT - 2], END]
+    return torch.tensor(numbers + [END] * (CONTEXT - len(numbers)))
+
+
+def build(
+    classes: Sequence[str] = ("crack",),
+    *,
+    size: Literal["rd64", "rd64-refined", "tiny"] = "rd64-refined",
+    prompts: Mapping[str, Sequence[str]] | None = None,
+) -> nn.Module:
+    """CLIPSeg at 352 px; pictures of other sizes are resampled to it.
+
+    Raises:
+        ModelError: a prompt is for a class that is not learnt, or a class has an empty list of them.
+    """
+    chosen = dict(prompts or {})
+    strangers = [name for name in chosen if name not in classes]
+    if strangers:
+        raise ModelError(f"clipseg: prompts for {', '.join(strangers)}, but the classes are {', '.join(classes)}.")
+    phrases = [chosen.get(name, PHRASES.get(name, (name,))) for name in classes]
+    if not all(phrases):
+        raise ModelError("clipseg: every class needs at least one prompt.")
+    net = CrackCLIPSeg(CLIPSegForImageSegmentation(configuration(size)), phrases)
+    return FixedSize(nn.Sequential(Normalize(IMAGENET_MEAN, IMAGENET_STD), net), INPUT_PX)
+
+
+def configuration(size: str) -> CLIPSegConfig:
+    """transformers' description of a size."""
+    refined = size != "rd64"
+    if size == "tiny":
+        return CLIPSegConfig(
+            text_config=CLIPSegTextConfig(**TINY).to_dict(),
+            vision_config=CLIPSegVisionConfig(**TINY, patch_size=16).to_dict(),
+            projection_dim=32,
+            reduce_dim=16,
+            extract_layers=[0, 1, 2],
+            decoder_intermediate_size=32,
+            use_complex_transposed_convolution=refined,
+        )
+    return CLIPSegConfig(
+        text_config=CLIPSegTextConfig(eos_token_id=END).to_dict(),
+        vision_config=CLIPSegVisionConfig(patch_size=16).to_dict(),
+        reduce_dim=64,
+        use_complex_transposed_convolution=refined,
+    )

@@ -1,0 +1,137 @@
+"""Segment Anything without prompts, as CrackSAM tunes it.
+
+Sources: Kirillov et al., "Segment Anything", ICCV 2023; Ge et al., "Fine-tuning vision foundation model for crack
+segmentation in civil infrastructures", Construction and Building Materials 431, 2024. The network is transformers'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers import SamConfig, SamMaskDecoderConfig, SamModel, SamPromptEncoderConfig, SamVisionConfig
+
+from crackwise.errors import ModelError
+from crackwise.models.blocks import FixedSize, Normalize, TwoWay
+from crackwise.models.tuning import Anatomy
+
+__all__ = ["SIZES", "CrackSAM", "build"]
+
+SAM_MEAN = (123.675 / 255, 116.28 / 255, 103.53 / 255)
+SAM_STD = (58.395 / 255, 57.12 / 255, 57.375 / 255)
+PATCH_PX = 16
+
+
+class Size(NamedTuple):
+    """One image encoder of the family."""
+
+    width: int
+    depth: int
+    heads: int
+    global_blocks: tuple[int, ...]
+    """Blocks that attend over the whole picture; all others inside windows of 14x14 patches."""
+
+
+SIZES = {
+    "vit_b": Size(768, 12, 12, (2, 5, 8, 11)),
+    "vit_l": Size(1024, 24, 16, (5, 11, 17, 23)),
+    "vit_h": Size(1280, 32, 16, (7, 15, 23, 31)),
+    "tiny": Size(64, 3, 4, (2,)),
+}
+"""``tiny`` is for trying things out: no weights are published for it."""
+
+
+class CrackSAM(nn.Module):
+    """RGB in [0, 1] (B, 3, S, S) to two channels per class (B, 2K, S, S): background, crack; S fixed at building."""
+
+    anatomy = Anatomy(
+        head=("prompt_encoder", "mask_decoder"),
+        scopes={"encoder": ("vision_encoder.layers",)},
+        encoder="vision_encoder",
+    )
+
+    def __init__(self, sam: SamModel) -> None:
+        super().__init__()
+        self.vision_encoder = sam.vision_encoder
+        self.prompt_encoder = sam.prompt_encoder
+        self.mask_decoder = sam.mask_decoder
+        # the Fourier matrix is drawn once and never learnt
+        fourier = self.prompt_encoder.shared_embedding
+        matrix = fourier.positional_embedding.detach()
+        del fourier.positional_embedding
+        fourier.register_buffer("positional_embedding", matrix)
+
+    def forward(self, image_BCHW: Tensor) -> Tensor:
+        """The two channels of every class, at the size of the picture."""
+        features = self.vision_encoder(image_BCHW).last_hidden_state
+        masks = self.decode(features)
+        return F.interpolate(masks, image_BCHW.shape[-2:], mode="bilinear", align_corners=False)
+
+    def decode(self, features_BCHW: Tensor) -> Tensor:
+        """All mask tokens' masks at stride 4: the dot product comes before the upsampling, which is linear."""
+        decoder = self.mask_decoder
+        batch, _, h, w = features_BCHW.shape
+        no_mask = self.prompt_encoder.no_mask_embed.weight[..., None, None]
+        tokens = torch.cat([decoder.iou_token.weight, decoder.mask_tokens.weight])[None, None].expand(batch, 1, -1, -1)
+        tokens, features = decoder.transformer(
+            point_embeddings=tokens,
+            image_embeddings=features_BCHW + no_mask,
+            image_positional_embeddings=self.positions(h, w),
+            attention_similarity=None,
+        )[:2]
+        features = features.transpose(2, 3).reshape(batch, -1, h, w)
+        features = decoder.activation(decoder.upscale_layer_norm(decoder.upscale_conv1(features)))
+        features = decoder.activation(decoder.upscale_conv2(features))
+        vectors = [mlp(tokens[:, 0, 1 + i]) for i, mlp in enumerate(decoder.output_hypernetworks_mlps)]
+        return torch.einsum("bnc,bchw->bnhw", torch.stack(vectors, 1), features)
+
+    def positions(self, h: int, w: int) -> Tensor:
+        """Fourier features (1, C, h, w) of the centres of the cells."""
+        matrix = self.prompt_encoder.shared_embedding.positional_embedding
+        y = (torch.arange(h, device=matrix.device, dtype=matrix.dtype) + 0.5) / h
+        x = (torch.arange(w, device=matrix.device, dtype=matrix.dtype) + 0.5) / w
+        grid = torch.stack([x.expand(h, w), y[:, None].expand(h, w)], -1)
+        encoded: Tensor = self.prompt_encoder.shared_embedding(grid)
+        return encoded.permute(2, 0, 1)[None]
+
+
+def build(
+    classes: Sequence[str] = ("crack",),
+    *,
+    size: Literal["vit_b", "vit_l", "vit_h", "tiny"] = "vit_b",
+    input_px: int = 448,
+    normalize: Literal["none", "sam"] = "none",
+) -> nn.Module:
+    """SAM at ``input_px`` with two mask tokens per class; pictures of other sizes are resampled to it.
+
+    ``normalize``: ``none`` as CrackSAM was published, ``sam`` with the statistics SAM was trained with.
+
+    Raises:
+        ModelError: ``input_px`` is not a multiple of 16.
+    """
+    if input_px <= 0 or input_px % PATCH_PX:
+        raise ModelError(f"cracksam: input_px={input_px} does not fit; it must be a multiple of {PATCH_PX}.")
+    net: nn.Module = TwoWay(CrackSAM(SamModel(configuration(SIZES[size], input_px, 2 * len(classes)))))
+    if normalize == "sam":
+        net = nn.Sequential(Normalize(SAM_MEAN, SAM_STD), net)
+    return FixedSize(net, input_px)
+
+
+def configuration(size: Size, input_px: int, mask_tokens: int) -> SamConfig:
+    """transformers' description of a size."""
+    vision = SamVisionConfig(
+        hidden_size=size.width,
+        num_hidden_layers=size.depth,
+        num_attention_heads=size.heads,
+        global_attn_indexes=list(size.global_blocks),
+        image_size=input_px,
+        initializer_range=0.02,
+    )
+    return SamConfig(
+        vision_config=vision.to_dict(),
+        prompt_encoder_config=SamPromptEncoderConfig(image_size=input_px).to_dict(),
+        mask_decoder_config=SamMaskDecoderConfig(num_multimask_outputs=mask_tokens - 1).to_dict(),
+    )

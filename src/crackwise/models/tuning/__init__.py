@@ -1,0 +1,17 @@
+"""Tunings: which weights of a frozen network learn, and what is put in for them."""
+
+from crackwise.models.tuning.anatomy import Anatomy
+from crackwise.models.tuning.apply import apply_tunings, frozen_hash, hold_frozen_statistics, trained_state
+from crackwise.models.tuning.config import TUNINGS, Tuning, Tunings, parse_tunings
+
+__all__ = [
+    "TUNINGS",
+    "Anatomy",
+    "Tuning",
+    "Tunings",
+    "apply_tunings",
+    "frozen_hash",
+    "hold_frozen_statistics",
+    "parse_tunings",
+    "trained_state",
+]

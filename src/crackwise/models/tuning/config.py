@@ -1,0 +1,125 @@
+"""Which weights learn: the tunings as a recipe names them, and their short forms on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    TypeAdapter,
+)
+
+__all__ = [
+    "TUNINGS",
+    "Adapter",
+    "Full",
+    "Head",
+    "LastBlocks",
+    "LayerNorms",
+    "Lora",
+    "Tuning",
+    "Tunings",
+]
+
+LoraTargets = Literal["q", "v", "qv", "qkvo", "mlp", "all"]
+
+
+class Part(BaseModel):
+    """Frozen; an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Full(Part):
+    """Every weight."""
+
+    kind: Literal["full"] = "full"
+
+
+class Head(Part):
+    """The part that is not the encoder: mask decoder, convolutional head, classifier."""
+
+    kind: Literal["head"] = "head"
+
+
+class Lora(Part):
+    """Low-rank updates beside chosen linear layers (Hu et al., ICLR 2022), through peft; starts as the identity."""
+
+    kind: Literal["lora"] = "lora"
+    rank: PositiveInt = 4
+    targets: LoraTargets = "qv"
+    """Projections of attention by letter; ``mlp``; ``all``: every linear layer as the network has it."""
+    alpha: PositiveFloat | None = None
+    """The update is scaled by alpha / rank; without alpha it is not scaled, as in CrackSAM."""
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    scope: str | None = None
+    """Which part of the network, where it names several (clipseg: decoder, vision+decoder, all)."""
+
+
+class Adapter(Part):
+    """Bottlenecks after attention and parallel to the MLP of every block (CrackSAM; Chen et al., AdaptFormer, 2022)."""
+
+    kind: Literal["adapter"] = "adapter"
+    dim: PositiveInt = 32
+    scale: NonNegativeFloat = 0.2
+    """Of the branch parallel to the MLP."""
+    init: Literal["zero", "published"] = "zero"
+    """``zero``: starts as the identity; ``published``: both layers random, as in CrackSAM."""
+
+
+class LayerNorms(Part):
+    """Scales and shifts of the layer normalisations alone."""
+
+    kind: Literal["layernorm"] = "layernorm"
+
+
+class LastBlocks(Part):
+    """The last blocks of the encoder."""
+
+    kind: Literal["last_blocks"] = "last_blocks"
+    k: PositiveInt = 1
+
+
+Tuning = Annotated[Full | Head | Lora | Adapter | LayerNorms | LastBlocks, Field(discriminator="kind")]
+
+TUNINGS: Mapping[str, tuple[type[Part], tuple[str, ...]]] = {
+    "full": (Full, ()),
+    "head": (Head, ()),
+    "lora": (Lora, ("rank", "targets")),
+    "adapter": (Adapter, ("dim", "scale")),
+    "layernorm": (LayerNorms, ()),
+    "last_blocks": (LastBlocks, ("k",)),
+}
+"""Kind to its settings and what the short form's parts mean: ``lora:4:qv``, ``adapter:32:0.2``, ``last_blocks:2``."""
+
+
+def expand(values: Any) -> Any:
+    """``"lora:4+head"`` to the list of tunings it is short for; anything else as it is."""
+    parts = values.split("+") if isinstance(values, str) else values
+    return (
+        [short(part) if isinstance(part, str) else part for part in parts] if isinstance(parts, list | tuple) else parts
+    )
+
+
+def short(text: str) -> dict[str, Any]:
+    """``"lora:4:qv"`` to ``{"kind": "lora", "rank": "4", "targets": "qv"}``."""
+    kind, *values = text.strip().split(":")
+    if kind not in TUNINGS:
+        raise ValueError(f"no tuning {kind!r}; there is {', '.join(TUNINGS)}")
+    names = TUNINGS[kind][1]
+    if len(values) > len(names):
+        raise ValueError(f"{text!r} says more than {':'.join((kind, *map(str.upper, names)))}")
+    return {"kind": kind, **dict(zip(names, values, strict=False))}
+
+
+Tunings = Annotated[tuple[Tuning, ...], BeforeValidator(expand), Field(min_length=1)]
+"""A list of tunings, or its short form; what none of them names is frozen."""
+
+parse_tunings: Callable[[Any], tuple[Tuning, ...]] = TypeAdapter(Tunings).validate_python
