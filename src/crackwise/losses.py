@@ -12,11 +12,12 @@ from collections.abc import Callable
 from typing import Annotated, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 from torch.nn import functional as F
 
 from crackwise.data.sample import NOT_LABELLED
+from crackwise.strict import Strict
 from crackwise.tally import ALARM_PX
 
 __all__ = ["LOSSES", "Loss", "LossConfig", "LossTerm", "build_loss"]
@@ -113,10 +114,8 @@ LOSSES: dict[str, Loss] = {
 }
 
 
-class LossTerm(BaseModel):
+class LossTerm(Strict):
     """One row of ``LOSSES`` with its weight."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: Literal["alarms", "bce", "ce", "dice", "dice_per_image", "dice_squared", "ohem"]
     weight: PositiveFloat = 1.0
@@ -126,10 +125,8 @@ class LossTerm(BaseModel):
     """OHEM alone: how many pixels always count."""
 
 
-class LossConfig(BaseModel):
+class LossConfig(Strict):
     """A weighted sum of losses, and how much each auxiliary head adds."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     terms: Annotated[tuple[LossTerm, ...], Field(min_length=1)] = (
         LossTerm(name="bce", weight=0.4),

@@ -6,17 +6,17 @@ from typing import Annotated, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import Field, PositiveInt
+
+from crackwise.strict import Strict
 
 __all__ = ["DataTerms", "ModelCard", "Predictor"]
 
 Probability = Annotated[float, Field(gt=0, lt=1)]
 
 
-class DataTerms(BaseModel):
+class DataTerms(Strict):
     """One data set a model has met, and the terms it came under."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     """With its part: ``"deepcrack:train"``."""
@@ -25,10 +25,8 @@ class DataTerms(BaseModel):
     role: Literal["train", "val", "test"] = "train"
 
 
-class ModelCard(BaseModel):
+class ModelCard(Strict):
     """Everything about a model that its user should know; travels inside the model file as JSON."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     version: str

@@ -155,3 +155,10 @@ def test_an_exporter_is_kept_quiet_and_its_logger_left_as_it_was() -> None:
     with quietly("onnxscript"):
         assert not logger.isEnabledFor(logging.WARNING)
     assert logger.level == before
+
+
+def test_a_row_that_torch_cannot_write_is_one_error(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", "cracksam", {"size": "tiny", "input_px": 64})
+    with pytest.raises(ModelError, match="torch cannot write"):
+        export(run)
+    assert not (run / "model.onnx").exists()

@@ -11,11 +11,15 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from crackwise.backends.export import export
 from crackwise.data.feed import CrackDataModule
 from crackwise.errors import DataError, ModelError, RecipeError
+from crackwise.models import build_model
 from crackwise.training.recipe import Recipe
 from crackwise.training.run import column_names, load_run, train
 from crackwise.training.task import SegmentationTask
+
+MOBILENET = {"name": "mobilenet_fpn"}
 
 
 def recipe_for(folder: Path, **changes: object) -> Recipe:
@@ -234,3 +238,33 @@ def test_an_unfinished_or_damaged_run_is_one_sentence(drawn_set: Path, tmp_path:
     (run / "weights.safetensors").unlink()
     with pytest.raises(ModelError, match="no usable weights"):
         load_run(run)
+
+
+def test_a_tuned_run_is_small_comes_back_and_is_exported_merged(drawn_set: Path, tmp_path: Path) -> None:
+    run = train(recipe_for(drawn_set, model=MOBILENET, tuning="lora:2:all+head", optim={"epochs": 1}), tmp_path / "run")
+    learnt = load_file(run / "weights.safetensors")
+    whole = build_model("mobilenet_fpn").state_dict()
+    assert any(".lora_A." in name for name in learnt)
+    assert not any(name in whole and name.startswith("encoder.") for name in learnt)
+    first, second = load_run(run)[0], load_run(run)[0]
+    picture = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        assert torch.equal(first(picture), second(picture))
+    assert export(run).parity.mask_agreement == 1
+
+
+def test_weights_on_another_base_are_refused(drawn_set: Path, tmp_path: Path) -> None:
+    run = train(recipe_for(drawn_set, model=MOBILENET, tuning="head", optim={"epochs": 1}), tmp_path / "run")
+    text = (run / "recipe.yaml").read_text()
+    (run / "recipe.yaml").write_text(text.replace("seed: 3", "seed: 4"))
+    with pytest.raises(ModelError, match="another base"):
+        load_run(run)
+
+
+def test_a_start_without_a_card_is_refused_before_training(drawn_set: Path, tmp_path: Path) -> None:
+    start = train(recipe_for(drawn_set, optim={"epochs": 1}), tmp_path / "start")
+    (start / "card.json").unlink()
+    model = {"name": "hrsegnet", "options": {"base": 16}, "weights": str(start)}
+    with pytest.raises(ModelError, match=r"no usable card\.json"):
+        train(recipe_for(drawn_set, model=model), tmp_path / "run")
+    assert not (tmp_path / "run").exists()

@@ -87,17 +87,21 @@ def to_onnx(graph: PixelsToProbabilities, card: ModelCard) -> tuple[bytes, Pictu
     """An ONNX model: uint8 ``image`` (height, width, 3) to float32 ``probabilities`` (k, height, width)."""
     example = torch.zeros(97, 161, 3, dtype=torch.uint8)
     any_size = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
-    with quietly("torch.onnx", "onnxscript", "onnx_ir"):
-        program = torch.onnx.export(
-            graph,
-            (example,),
-            input_names=["image"],
-            output_names=["probabilities"],
-            dynamo=True,
-            dynamic_shapes=(any_size,),
-            external_data=False,
-            verbose=False,
-        )
+    try:
+        with quietly("torch.onnx", "onnxscript", "onnx_ir"):
+            program = torch.onnx.export(
+                graph,
+                (example,),
+                input_names=["image"],
+                output_names=["probabilities"],
+                dynamo=True,
+                dynamic_shapes=(any_size,),
+                external_data=False,
+                verbose=False,
+            )
+    except torch.onnx.OnnxExporterError as error:
+        reason = str(error.__cause__ or error).strip().splitlines()[0]
+        raise ModelError(f"torch cannot write {card.model or card.name} as onnx: {reason}") from error
     if program is None:
         raise ModelError("torch.onnx.export returned nothing. Check the installed torch.")
     model = program.model_proto

@@ -82,11 +82,11 @@ def train(
         from crackwise.training.run import train as run_training
     resolved = load_recipe(recipe, settings or [])
     folder = out or Path("runs") / resolved.name
-    if (folder / "card.json").is_file():
-        typer.echo("This run is finished; delete its folder, or choose another --out, to train it again.")
-    else:
-        keep_freed_memory()
+    finished = (folder / "card.json").is_file()
+    keep_freed_memory()
     run_training(resolved, folder)
+    if finished:
+        typer.echo("This run was finished; delete its folder, or choose another --out, to train it again.")
     card = ModelCard.model_validate_json((folder / "card.json").read_text(encoding="utf-8"))
     typer.echo(
         f"Weights, card, metrics and curves lie in {folder}. Threshold {card.threshold}: {card.threshold_source}."

@@ -106,7 +106,11 @@ class CrackCLIPSeg(nn.Module):
 
 
 def spell(phrase: str) -> Tensor:
-    """Token numbers (77) of a phrase in the bytes that CLIP's vocabulary begins with."""
+    """Token numbers (77) of a phrase, one per byte.
+
+    It stands in for CLIP's tokenizer, whose merges come with a checkpoint: right for weights drawn at random, which
+    know no words, and for no others.
+    """
     numbers = [START, *phrase.encode()[: CONTEXT - 2], END]
     return torch.tensor(numbers + [END] * (CONTEXT - len(numbers)))
 

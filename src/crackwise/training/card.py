@@ -12,11 +12,12 @@ from torch import nn
 from crackwise.data.catalog import DATASETS
 from crackwise.data.feed import CrackDataModule
 from crackwise.data.folder import parse_reference
+from crackwise.errors import ModelError
 from crackwise.models import MODELS, count_parameters
 from crackwise.predictor import DataTerms, ModelCard
 from crackwise.training.recipe import Recipe
 
-__all__ = ["make_card"]
+__all__ = ["card_of_start", "make_card", "read_card"]
 
 
 def make_card(
@@ -24,12 +25,15 @@ def make_card(
     data: CrackDataModule,
     model: nn.Module,
     *,
+    start: ModelCard | None,
     threshold: float,
     validation: Mapping[str, Mapping[str, float]],
     device: str,
 ) -> ModelCard:
-    """The card of a run: what it learnt from, under which terms, what it scored on validation, at which threshold."""
-    start = start_of(recipe)
+    """The card of a run: what it learnt from, under which terms, what it scored on validation, at which threshold.
+
+    ``start`` is the card of the run whose weights it started from: what that one met, this one has met.
+    """
     sets = [DataTerms(name=part.config.ref, terms=terms_of(part.config.ref), role="train") for part in data.parts]
     sets += [DataTerms(name=reference, terms=terms_of(reference), role="val") for reference in recipe.data.val]
     sets += [terms for terms in (start.data if start else ()) if terms.role != "test"]
@@ -60,11 +64,27 @@ def make_card(
     )
 
 
-def start_of(recipe: Recipe) -> ModelCard | None:
-    """The card of the run that this one started from: what that one met, this one has met."""
-    if recipe.model.weights is None:
-        return None
-    return ModelCard.model_validate_json((Path(recipe.model.weights) / "card.json").read_text(encoding="utf-8"))
+def card_of_start(recipe: Recipe) -> ModelCard | None:
+    """The card of the run whose weights this one starts from.
+
+    Raises:
+        ModelError: that folder holds no finished run.
+    """
+    return None if recipe.model.weights is None else read_card(Path(recipe.model.weights))
+
+
+def read_card(folder: Path) -> ModelCard:
+    """The card of a run folder.
+
+    Raises:
+        ModelError: it holds none, or one that nobody can read.
+    """
+    try:
+        return ModelCard.model_validate_json((folder / "card.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"{str(folder)!r} holds no usable card.json: {error}. Train the recipe to its end first."
+        ) from error
 
 
 def terms_of(reference: str) -> str:

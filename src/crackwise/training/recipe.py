@@ -8,8 +8,6 @@ from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     NonNegativeFloat,
     NonNegativeInt,
@@ -23,17 +21,12 @@ from crackwise.data.feed import DataConfig
 from crackwise.errors import RecipeError
 from crackwise.losses import LossConfig
 from crackwise.models.tuning.config import Tunings
+from crackwise.strict import Strict
 
 __all__ = ["ModelConfig", "OptimConfig", "Recipe", "TrainerConfig", "load_recipe"]
 
 
-class Part(BaseModel):
-    """Frozen; an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class ModelConfig(Part):
+class ModelConfig(Strict):
     """A row of ``MODELS`` and its options."""
 
     name: str
@@ -42,7 +35,7 @@ class ModelConfig(Part):
     """Start from the weights of this finished run folder."""
 
 
-class OptimConfig(Part):
+class OptimConfig(Strict):
     """Optimiser and learning-rate schedule; the rate changes at every step."""
 
     name: Literal["adamw", "sgd"] = "adamw"
@@ -64,7 +57,7 @@ class OptimConfig(Part):
     """Largest gradient norm; 0 leaves gradients alone."""
 
 
-class TrainerConfig(Part):
+class TrainerConfig(Strict):
     """How the loop runs."""
 
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
@@ -83,7 +76,7 @@ class TrainerConfig(Part):
     """Tracking address, for example ``sqlite:///mlflow.db``; nothing is logged there by default."""
 
 
-class Recipe(Part):
+class Recipe(Strict):
     """One training run; ``recipe.yaml`` in the run folder is the resolved one."""
 
     name: str

@@ -29,7 +29,7 @@ from crackwise.models import build_model
 from crackwise.models.tuning import apply_tunings, frozen_hash, trained_state
 from crackwise.predictor import ModelCard
 from crackwise.training.callbacks import MetricsTable, SeedEachEpoch
-from crackwise.training.card import make_card
+from crackwise.training.card import card_of_start, make_card, read_card
 from crackwise.training.recipe import Recipe, load_recipe
 from crackwise.training.task import SegmentationTask
 
@@ -47,7 +47,7 @@ def train(recipe: Recipe, out: Path) -> Path:
     Raises:
         RecipeError: ``out`` holds a run of another recipe, or this machine cannot do what ``trainer`` asks for.
         DataError: a data set is missing or its split leaks.
-        ModelError: the model or one of its options is unknown.
+        ModelError: the model or one of its options is unknown, or the run it starts from is not finished.
     """
     refuse_another(out, recipe)
     if (out / "card.json").is_file():  # written last
@@ -55,6 +55,7 @@ def train(recipe: Recipe, out: Path) -> Path:
     if recipe.trainer.threads:
         torch.set_num_threads(recipe.trainer.threads)
     seed_everything(recipe.seed, workers=True, verbose=False)
+    start = card_of_start(recipe)
     data = CrackDataModule(recipe.data, seed=recipe.seed)
     model = network_of(recipe).to(memory_format=torch.channels_last)  # fast for convolutions on CPUs and GPUs alike
     task = SegmentationTask(
@@ -75,7 +76,7 @@ def train(recipe: Recipe, out: Path) -> Path:
         trainer = make_trainer(recipe, out, [best, last])
         write_atomically(out / "recipe.yaml", recipe.to_yaml().encode())
         trainer.fit(task, data, ckpt_path=resume if resume.is_file() else None, weights_only=True)
-    return save_run(out, recipe, task, data, out / "checkpoints" / f"{recipe.trainer.keep}.ckpt")
+    return save_run(out, recipe, start, task, data, out / "checkpoints" / f"{recipe.trainer.keep}.ckpt")
 
 
 def column_names(references: Sequence[str]) -> tuple[str, ...]:
@@ -157,7 +158,9 @@ def mlflow_logger(address: str, recipe: Recipe) -> Logger:
     return logger
 
 
-def save_run(out: Path, recipe: Recipe, task: SegmentationTask, data: CrackDataModule, kept: Path) -> Path:
+def save_run(
+    out: Path, recipe: Recipe, start: ModelCard | None, task: SegmentationTask, data: CrackDataModule, kept: Path
+) -> Path:
     """Write weights and card of the epoch that is kept."""
     state: dict[str, Any] = torch.load(kept, map_location="cpu", weights_only=True)
     weights = {k.removeprefix("model."): v for k, v in state["state_dict"].items() if k.startswith("model.")}
@@ -170,6 +173,7 @@ def save_run(out: Path, recipe: Recipe, task: SegmentationTask, data: CrackDataM
         recipe,
         data,
         task.model,
+        start=start,
         threshold=state["threshold"],
         validation=state["validation"],
         device=device_name(task.device),
@@ -202,13 +206,7 @@ def load_run(folder: Path) -> tuple[nn.Module, ModelCard, Recipe]:
         options = {k: v for k, v in recipe.model.options.items() if k != "encoder_weights"}
         model = build_model(recipe.model.name, recipe.data.classes, **options)
         load_weights(model, folder)
-    try:
-        card = ModelCard.model_validate_json((folder / "card.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(
-            f"{str(folder)!r} holds no usable card.json: {error}. Train the recipe to its end first."
-        ) from error
-    return model.eval(), card, recipe
+    return model.eval(), read_card(folder), recipe
 
 
 def network_of(recipe: Recipe) -> nn.Module:

@@ -13,25 +13,25 @@ from typing import Annotated
 
 import simplejpeg
 import torch
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 from torch.nn import functional as F
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as VF
 
+from crackwise.data.augment.cracks import draw_cracks
 from crackwise.data.augment.draws import chance, uniform
 from crackwise.data.augment.joints import draw_joints
 from crackwise.data.sample import NOT_LABELLED, Sample
+from crackwise.strict import Strict
 
 __all__ = ["AugmentConfig", "build_augmentation", "random_view"]
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 
-class AugmentConfig(BaseModel):
+class AugmentConfig(Strict):
     """How strongly training pictures are varied; every ``p`` is a probability."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     crop_px: PositiveInt = 256
     scale: tuple[PositiveFloat, PositiveFloat] = (0.5, 2.0)
@@ -49,6 +49,8 @@ class AugmentConfig(BaseModel):
     jpeg_p: Probability = 0.3
     joints_p: Probability = 0.0
     """Straight joints drawn in a regular grid over the picture: they are not cracks."""
+    cracks_p: Probability = 0.0
+    """Thin, faint cracks drawn over the picture; they belong to the first class."""
 
 
 def random_view(sample: Sample, config: AugmentConfig) -> Sample:
@@ -172,6 +174,8 @@ def build_augmentation(config: AugmentConfig) -> Callable[[Sample], Sample]:
         sample = random_view(sample, config)
         if chance(config.joints_p):
             sample = draw_joints(sample)
+        if chance(config.cracks_p):
+            sample = draw_cracks(sample)
         image = grey(light(sample.image))
         for p, change in after:
             if chance(p):

@@ -12,14 +12,13 @@ from crackwise.data.catalog import DATASETS
 from crackwise.data.folder import Item, open_items, parse_reference
 from crackwise.data.splits import leaking
 from crackwise.errors import DataError
+from crackwise.strict import Strict
 
 __all__ = ["DataConfig", "DataItems", "TrainingItems", "TrainingSet", "data_items"]
 
 
-class TrainingSet(BaseModel):
+class TrainingSet(Strict):
     """One set to train on: a reference, how often it is drawn, and how its labels are taken."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     ref: str
     weight: PositiveFloat = 1.0
@@ -36,10 +35,8 @@ class TrainingSet(BaseModel):
     """It shows no crack at all: its pictures may be laid over others (``DataConfig.relief_p``)."""
 
 
-class DataConfig(BaseModel):
+class DataConfig(Strict):
     """What a run trains on, validates on and must not have seen."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     train: Annotated[tuple[TrainingSet | str, ...], Field(min_length=1)]
     val: Annotated[tuple[str, ...], Field(min_length=1)]
@@ -71,6 +68,8 @@ class DataConfig(BaseModel):
             raise ValueError(f"paste_p={self.paste_p} needs a training set with donates: true")
         if self.relief_p and not any(entry.crack_free for entry in sets):
             raise ValueError(f"relief_p={self.relief_p} needs a training set with crack_free: true")
+        if self.augment.cracks_p and self.classes[0] != "crack":
+            raise ValueError(f"augment.cracks_p draws cracks, the first of the classes is {self.classes[0]!r}")
         return self
 
     def augment_of(self, entry: TrainingSet) -> AugmentConfig:

@@ -6,15 +6,15 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     NonNegativeFloat,
     PositiveFloat,
     PositiveInt,
     TypeAdapter,
 )
+
+from crackwise.strict import Strict
 
 __all__ = [
     "TUNINGS",
@@ -31,25 +31,19 @@ __all__ = [
 LoraTargets = Literal["q", "v", "qv", "qkvo", "mlp", "all"]
 
 
-class Part(BaseModel):
-    """Frozen; an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Full(Part):
+class Full(Strict):
     """Every weight."""
 
     kind: Literal["full"] = "full"
 
 
-class Head(Part):
+class Head(Strict):
     """The part that is not the encoder: mask decoder, convolutional head, classifier."""
 
     kind: Literal["head"] = "head"
 
 
-class Lora(Part):
+class Lora(Strict):
     """Low-rank updates beside chosen linear layers (Hu et al., ICLR 2022), through peft; starts as the identity."""
 
     kind: Literal["lora"] = "lora"
@@ -63,7 +57,7 @@ class Lora(Part):
     """Which part of the network, where it names several (clipseg: decoder, vision+decoder, all)."""
 
 
-class Adapter(Part):
+class Adapter(Strict):
     """Bottlenecks after attention and parallel to the MLP of every block (CrackSAM; Chen et al., AdaptFormer, 2022)."""
 
     kind: Literal["adapter"] = "adapter"
@@ -74,13 +68,13 @@ class Adapter(Part):
     """``zero``: starts as the identity; ``published``: both layers random, as in CrackSAM."""
 
 
-class LayerNorms(Part):
+class LayerNorms(Strict):
     """Scales and shifts of the layer normalisations alone."""
 
     kind: Literal["layernorm"] = "layernorm"
 
 
-class LastBlocks(Part):
+class LastBlocks(Strict):
     """The last blocks of the encoder."""
 
     kind: Literal["last_blocks"] = "last_blocks"
@@ -89,7 +83,7 @@ class LastBlocks(Part):
 
 Tuning = Annotated[Full | Head | Lora | Adapter | LayerNorms | LastBlocks, Field(discriminator="kind")]
 
-TUNINGS: Mapping[str, tuple[type[Part], tuple[str, ...]]] = {
+TUNINGS: Mapping[str, tuple[type[Strict], tuple[str, ...]]] = {
     "full": (Full, ()),
     "head": (Head, ()),
     "lora": (Lora, ("rank", "targets")),
