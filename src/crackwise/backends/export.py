@@ -15,6 +15,7 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from crackwise.backends.pytorch import PixelsToProbabilities
 from crackwise.errors import ModelError
@@ -88,7 +89,8 @@ def to_onnx(graph: PixelsToProbabilities, card: ModelCard) -> tuple[bytes, Pictu
     example = torch.zeros(97, 161, 3, dtype=torch.uint8)
     any_size = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
     try:
-        with quietly("torch.onnx", "onnxscript", "onnx_ir"):
+        # plain attention: the layout that the fast kernels leave in memory is not what the exported operators expect
+        with quietly("torch.onnx", "onnxscript", "onnx_ir"), sdpa_kernel(SDPBackend.MATH):
             program = torch.onnx.export(
                 graph,
                 (example,),

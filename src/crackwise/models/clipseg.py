@@ -133,8 +133,18 @@ def build(
     phrases = [chosen.get(name, PHRASES.get(name, (name,))) for name in classes]
     if not all(phrases):
         raise ModelError("clipseg: every class needs at least one prompt.")
-    net = CrackCLIPSeg(CLIPSegForImageSegmentation(configuration(size)), phrases)
+    segmenter = CLIPSegForImageSegmentation(configuration(size))
+    start_decoder(segmenter.decoder)
+    net = CrackCLIPSeg(segmenter, phrases)
     return FixedSize(nn.Sequential(Normalize(IMAGENET_MEAN, IMAGENET_STD), net), INPUT_PX)
+
+
+def start_decoder(decoder: nn.Module) -> None:
+    """Draw the decoder's own layers as torch does: transformers gives them a deviation of 1, and logits of hundreds."""
+    for name in ("film_mul", "film_add", "reduces", "transposed_convolution"):
+        for layer in decoder.get_submodule(name).modules():
+            if isinstance(layer, nn.Linear | nn.ConvTranspose2d | nn.Conv2d):
+                layer.reset_parameters()
 
 
 def configuration(size: str) -> CLIPSegConfig:
