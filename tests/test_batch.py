@@ -20,7 +20,7 @@ from PIL import Image
 from crackwise import batch
 from crackwise.batch import Settings, find_photos, inspect_batch, name_outputs, read_results
 from crackwise.errors import CrackwiseError, ImageError, ModelError, ScaleUnknownError
-from crackwise.imaging.image import read_image
+from crackwise.imaging.image import read_image, read_mask
 from crackwise.inspection import inspect_image
 from crackwise.predictor import ModelCard
 from crackwise.report.table import COLUMNS, Entry
@@ -353,3 +353,23 @@ def test_memory_does_not_grow_with_the_folder(tmp_path: Path) -> None:
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < peaks[0] + 10_000_000
+
+
+def test_a_model_of_several_classes_leaves_a_mask_of_each(tmp_path: Path) -> None:
+    class DarkAndLight(Darkness):
+        def __call__(self, pixels: NDArray[np.uint8], /) -> NDArray[np.float32]:
+            dark = super().__call__(pixels)
+            return np.concatenate([dark, np.zeros_like(dark) + np.float32(0.9) * (pixels[None, :, :, 0] > 250)])
+
+    wall = draw_wall(tmp_path / "wall.png")
+    pixels = read_image(wall).copy()
+    pixels[:, 70:80] = 255
+    Image.fromarray(pixels).save(wall)
+    card = ModelCard(name="two", version="1", classes=("crack", "Drywall joint/tape"))
+    inspect_batch(name_outputs([wall]), tmp_path / "out", DarkAndLight(card), Settings())
+    masks = {p.relative_to(tmp_path / "out" / "masks").as_posix() for p in (tmp_path / "out" / "masks").rglob("*.png")}
+    assert masks == {"wall.png", "1-crack/wall.png", "2-drywall-joint-tape/wall.png"}
+    both, crack, joint = (read_mask(tmp_path / "out" / "masks" / name) for name in sorted(masks, key=len))
+    assert (joint > 0)[:, 70:80].all()
+    assert not (crack > 0)[:, 70:80].any()
+    assert np.array_equal(both, np.maximum(crack, joint))

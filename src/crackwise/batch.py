@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,7 @@ LOG = logging.getLogger(__name__)
 
 FOLDERS = ("masks", "overlays", "results", "maps")
 TABLE = "cracks.csv"
-LONGEST_STEM = 200
+LONGEST_STEM, LONGEST_SLUG = 200, 40
 """Bytes; file systems allow 255 for a name."""
 PREVIEWS = {50: 1600, 200: 1000, 1000: 640}
 """Up to so many photographs, previews in the report are so long; beyond, `SMALLEST_PREVIEW_PX`."""
@@ -145,7 +146,7 @@ def inspect_batch(
     """
     out = Path(out)
     widths = WidthCounts(check_scale(settings.mm_per_px))
-    prepare(out, jobs)
+    prepare(out, jobs, predictor.card.classes)
     entries: list[Entry] = []
     for job in jobs:
         entry = inspect_job(job, out, predictor, settings, widths)
@@ -156,15 +157,15 @@ def inspect_batch(
     return tuple(entries)
 
 
-def prepare(out: Path, jobs: Sequence[Job]) -> None:
+def prepare(out: Path, jobs: Sequence[Job], classes: Sequence[str]) -> None:
     """Clear away what an earlier run left under the same names; a report that is there is that of a finished run."""
     photos = {os.path.realpath(job.path) for job in jobs}
-    outputs = [out / TABLE, out / "report.html", *(path for job in jobs for path in outputs_of(out, job.stem))]
+    outputs = [out / TABLE, out / "report.html", *(path for job in jobs for path in outputs_of(out, job.stem, classes))]
     endangered = next((path for path in outputs if os.path.realpath(path) in photos), None)
     if endangered is not None:
         raise CrackwiseError(f"The photograph {endangered} would be overwritten by a result. Choose another --out.")
     try:
-        for folder in (out, *(out / name for name in FOLDERS)):
+        for folder in (out, *(out / name for name in FOLDERS), *class_folders(out, classes)):
             if folder.is_dir():
                 remove_leftovers(folder)
         for path in outputs:
@@ -175,11 +176,20 @@ def prepare(out: Path, jobs: Sequence[Job]) -> None:
         ) from error
 
 
-def outputs_of(out: Path, stem: str) -> list[Path]:
+def outputs_of(out: Path, stem: str, classes: Sequence[str]) -> list[Path]:
     """Every file that may be written for one photograph."""
     names = {"masks": ".png", "overlays": ".jpg", "results": ".json"}
     maps = [out / "maps" / f"{stem}{suffix}" for suffix in (".png", ".tif")]
-    return [out / folder / f"{stem}{suffix}" for folder, suffix in names.items()] + maps
+    masks = [folder / f"{stem}.png" for folder in class_folders(out, classes)]
+    return [out / folder / f"{stem}{suffix}" for folder, suffix in names.items()] + maps + masks
+
+
+def class_folders(out: Path, classes: Sequence[str]) -> list[Path]:
+    """Where the masks of each class go if there are several: ``masks/1-crack``, ``masks/2-drywall-joint``."""
+    if len(classes) == 1:
+        return []
+    slugs = [re.sub(r"[^a-z0-9]+", "-", name.casefold()).strip("-")[:LONGEST_SLUG] for name in classes]
+    return [out / "masks" / f"{number}-{slug}" for number, slug in enumerate(slugs, 1)]
 
 
 def inspect_job(job: Job, out: Path, predictor: Predictor, settings: Settings, widths: WidthCounts) -> Entry:
@@ -201,7 +211,7 @@ def inspect_job(job: Job, out: Path, predictor: Predictor, settings: Settings, w
         LOG.exception("%s met a mistake in crackwise", source)
         told = printable(" ".join(f"{type(error).__name__} {error}".split()))
         reason = f"{source} met a mistake in crackwise ({told}). Please report it with the photograph."
-    for path in outputs_of(out, job.stem):
+    for path in outputs_of(out, job.stem, predictor.card.classes):
         path.unlink(missing_ok=True)
     return Entry(source, job.stem, error=reason)
 
@@ -240,6 +250,8 @@ def write_outputs(
     mask = inspection.mask
     lines = {str(crack.id): crack.centreline for crack in inspection.cracks}
     write_atomically(out / "masks" / f"{stem}.png", encode_png(mask))
+    for folder, plane in zip(class_folders(out, inspection.card.classes), inspection.class_masks, strict=False):
+        write_atomically(folder / f"{stem}.png", encode_png(plane))
     write_atomically(out / "overlays" / f"{stem}.jpg", encode_jpeg(draw_overlay(photo.pixels, mask, lines)))
     if maps:
         likeliest = inspection.probabilities.max(axis=0)

@@ -54,7 +54,12 @@ class Inspection:
     @property
     def mask(self) -> NDArray[np.uint8]:
         """(h, w): 255 where any class reaches the threshold, else 0."""
-        return np.where((self.probabilities >= self.threshold).any(axis=0), np.uint8(255), np.uint8(0))
+        return np.asarray(self.class_masks.max(axis=0))
+
+    @property
+    def class_masks(self) -> NDArray[np.uint8]:
+        """(k, h, w): 255 where that class reaches the threshold, else 0."""
+        return np.where(self.probabilities >= self.threshold, np.uint8(255), np.uint8(0))
 
     @property
     def totals(self) -> dict[str, Any]:
