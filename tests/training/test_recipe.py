@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from crackwise.errors import RecipeError
-from crackwise.training.recipe import Recipe, load_recipe
+from crackwise.models import MODELS, model_options
+from crackwise.training.recipe import load_recipe
 
 PAGE = """
 model: {name: hrsegnet, options: {base: 16}}
 data: {train: [walls:train], val: [walls:val]}
 """
-RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
+RECIPES = sorted((Path(__file__).parents[2] / "recipes").rglob("[a-z]*.yaml"))
 
 
 @pytest.fixture
@@ -83,7 +84,26 @@ def test_the_resolved_recipe_reads_back_equal(page: Path) -> None:
     assert load_recipe(path) == recipe
 
 
-@pytest.mark.parametrize("path", RECIPES, ids=lambda p: p.stem)
+def test_a_recipe_extends_another(page: Path) -> None:
+    child = page.with_name("child.yaml")
+    child.write_text("extends: first.yaml\nmodel: {options: {depth: 4}}\noptim: {lr: 0.2}\n")
+    recipe = load_recipe(child, ["optim.epochs=7"])
+    assert recipe.model.options == {"base": 16, "depth": 4}
+    assert (recipe.name, recipe.optim.lr, recipe.optim.epochs) == ("child", 0.2, 7)
+    assert recipe.data == load_recipe(page).data
+
+
+def test_recipes_that_extend_each_other_are_refused(page: Path) -> None:
+    other = page.with_name("other.yaml")
+    other.write_text("extends: first.yaml\n")
+    page.write_text("extends: other.yaml\n")
+    with pytest.raises(RecipeError, match="extends itself"):
+        load_recipe(page)
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda p: p.relative_to(p.parents[1]).as_posix())
 def test_every_recipe_in_the_repository_is_valid(path: Path) -> None:
-    assert isinstance(load_recipe(path), Recipe)
-    assert path.read_text().startswith("# ")
+    recipe = load_recipe(path)
+    assert path.read_text().startswith("# ") or path.name == "recipe.yaml"
+    assert recipe.model.name in MODELS
+    assert recipe.model.options.keys() <= model_options(recipe.model.name).keys()

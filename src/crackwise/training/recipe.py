@@ -130,9 +130,22 @@ class Recipe(Strict):
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     """Read a recipe and set ``path.to.key=value`` over it; values are YAML.
 
+    ``extends: other.yaml`` in a recipe starts from another beside it: only what differs is said.
+
     Raises:
-        RecipeError: no such file, not YAML, an unknown key or an impossible value.
+        RecipeError: no such file, not YAML, an unknown key or an impossible value, or recipes that extend each other.
     """
+    values = read_values(path)
+    values.setdefault("name", path.stem)
+    for override in overrides:
+        set_value(values, override)
+    return Recipe.parse(values, str(path))
+
+
+def read_values(path: Path, below: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """The plain values of a recipe, laid over those it extends."""
+    if path.resolve() in below:
+        raise RecipeError(f"{str(path)!r} extends itself, by way of {len(below)} recipes.")
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -141,10 +154,21 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         raise RecipeError(f"{str(path)!r} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
         raise RecipeError(f"{str(path)!r} holds no recipe: expected keys such as name, model and data.")
-    values.setdefault("name", path.stem)
-    for override in overrides:
-        set_value(values, override)
-    return Recipe.parse(values, str(path))
+    parent = values.pop("extends", None)
+    if parent is None:
+        return values
+    if not isinstance(parent, str):
+        raise RecipeError(f"{path}: extends: must be the name of a recipe beside this one, not {parent!r}.")
+    return laid_over(read_values(path.parent / parent, (*below, path.resolve())), values)
+
+
+def laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Values of ``above`` in place of those below; tables are joined key by key, lists replaced."""
+    joined = dict(below)
+    for key, value in above.items():
+        there = joined.get(key)
+        joined[key] = laid_over(there, value) if isinstance(there, dict) and isinstance(value, dict) else value
+    return joined
 
 
 def set_value(values: dict[str, Any], override: str) -> None:
