@@ -2,6 +2,7 @@ import csv
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -9,8 +10,8 @@ import pytest
 
 from crackwise.data.folder import Item, open_items
 from crackwise.data.masks import Mask
-from crackwise.errors import CrackwiseError, DataError, ImageError
-from crackwise.evaluation.evaluate import evaluate
+from crackwise.errors import CrackwiseError, DataError, ImageError, ModelError
+from crackwise.evaluation.evaluate import Question, evaluate
 from crackwise.evaluation.leaks import Leaks, find_leaks
 from crackwise.evaluation.metrics import SCORES
 from crackwise.evaluation.sets import evaluate_sets
@@ -96,6 +97,40 @@ def test_a_pixel_at_the_threshold_is_crack(items):
     assert evaluate(Flat(), items).scores["all"]["pooled_recall"].value == 1
 
 
+def test_the_class_that_the_set_labels_is_scored_or_the_one_asked_for(items):
+    class AllJoint(DarkIsCrack):
+        def __call__(self, pixels):
+            return np.stack([np.ones(pixels.shape[:2], np.float32), np.zeros(pixels.shape[:2], np.float32)])
+
+    joints = [i._replace(mask=replace(i.mask, label="joint")) for i in items]
+    assert evaluate(AllJoint(), items).question.class_name == "crack"
+    assert evaluate(AllJoint(), joints).question.class_name == "joint"
+    assert evaluate(AllJoint(), joints).scores["all"]["pooled_recall"].value == 1
+    with pytest.raises(ModelError, match="knows no class 'stain'"):
+        evaluate(AllJoint(), items, question=Question("stain"))
+
+
+def test_a_negative_prompt_counts_all_that_is_drawn_as_false(items):
+    asked = Question("crack", absent=True)
+    scores = evaluate(DarkIsCrack(), items, question=asked).scores["all"]
+    assert scores["false_alarm_share_50px"].value == 4 / 5
+    assert scores["false_alarm_share_50px"].pictures == 5
+
+
+def test_opened_and_closed_masks_lose_what_is_thin_and_stand_beside_the_plain(items, tmp_path):
+    class Thin(DarkIsCrack):
+        def __call__(self, pixels):
+            maps = super().__call__(pixels)
+            maps[:, 32] = 0  # two of three rows are left
+            return maps
+
+    evaluations = evaluate_sets(Thin(), {"walls": items}, tmp_path / "out", question=Question(open_close=True))
+    assert list(evaluations) == ["walls", "walls, opened and closed 3x3"]
+    plain, opened = (evaluation.scores["all"]["pooled_recall"].value for evaluation in evaluations.values())
+    assert plain == pytest.approx(2 / 3)
+    assert opened == 0
+
+
 def test_pictures_are_read_one_at_a_time_as_they_come(items):
     assert evaluate(DarkIsCrack(), iter(items)).scores["all"]["pooled_f1"].pictures == 5
 
@@ -171,7 +206,7 @@ def test_the_record_says_what_was_scored_how_and_on_what(written):
     evaluations, out = written
     record = json.loads((out / "scores.json").read_text())
     assert record["schema"] == "crackwise.scores/1"
-    assert record["model"]["class"] == "crack"
+    assert record["sets"]["walls:test"]["class"] == "crack"
     assert record["intervals"]["seed"] == 3
     assert set(record["protocols"]) == set(SCORES)
     assert record["protocols"]["f1@2"]["tolerance_px"] == 2

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from crackwise.evaluation.bootstrap import estimate_scores
-from crackwise.evaluation.evaluate import Evaluation, Viewed
+from crackwise.evaluation.evaluate import Evaluation, Question, Viewed
 from crackwise.evaluation.leaks import Leaks
 from crackwise.evaluation.metrics import SCORES
 from crackwise.evaluation.page import Example, caption, goodness_of, jpeg_source, render_page, side_by_side
@@ -41,8 +41,16 @@ def page():
     leaks = Leaks(frozenset({"walls/test/b1"}), ("walls:train",), ("lost:train",))
     scores = {"all": estimate_scores(rows, photographs), "unleaked": estimate_scores(rows[:2], photographs[:2])}
     sets = {
-        "walls:test": Evaluation((), tuple(rows), scores, leaks, 0.4, "card"),
-        "quiet": Evaluation((), (rows[3],), {"all": estimate_scores(rows[3:], ["c"])}, Leaks(), 0.7, "given"),
+        "walls:test": Evaluation((), tuple(rows), scores, leaks, 0.4, "card", Question("crack")),
+        "quiet": Evaluation(
+            (),
+            (rows[3],),
+            {"all": estimate_scores(rows[3:], ["c"])},
+            Leaks(),
+            0.7,
+            "given",
+            Question("joint", absent=True),
+        ),
     }
     pixels = np.full((8, 30, 3), 90, np.uint8)
     examples = {"walls:test": [Example("walls/test/<i>", "F1 0.5", jpeg_source(pixels))], "quiet": []}

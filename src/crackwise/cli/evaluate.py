@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from crackwise.data.folder import Item
     from crackwise.evaluation.bootstrap import Estimate
     from crackwise.evaluation.evaluate import Evaluation
 
@@ -51,11 +54,21 @@ def evaluate(
     threshold: Annotated[
         float | None, typer.Option("--threshold", min=0, max=1, help="Instead of the one in the model's card.")
     ] = None,
+    class_name: Annotated[
+        str | None, typer.Option("--class", help="What is scored; default: crack, or what the set labels.")
+    ] = None,
+    absent: Annotated[
+        bool, typer.Option("--absent", help="The sets show none of --class, labelled or not: a negative prompt.")
+    ] = False,
+    open_close: Annotated[
+        bool, typer.Option("--open-close", help="Score masks opened and closed with 3x3 pixels as well.")
+    ] = False,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the resampling behind the intervals.")] = 0,
 ) -> None:
     """Score a model on labelled pictures: every number with its protocol and its interval."""
     from crackwise.backends import load_predictor
     from crackwise.errors import needs_extra
+    from crackwise.evaluation.evaluate import Question
     from crackwise.evaluation.leaks import find_leaks
     from crackwise.evaluation.sets import evaluate_sets
 
@@ -64,11 +77,27 @@ def evaluate(
     predictor = load_predictor(model)
     sets = {reference: open_items(reference, root) for reference in (*data, *(more or ()))}
     leaks = {reference: find_leaks(items, reference, predictor.card, root) for reference, items in sets.items()}
+    question = Question(class_name, absent, open_close)
     with progress_bar() as progress:
-        tracked = {name: progress.track(items, len(items), description=name) for name, items in sets.items()}
-        evaluations = evaluate_sets(predictor, tracked, out, leaks=leaks, threshold=threshold, seed=seed)
+        tracked = {name: Tracked(items, progress, name) for name, items in sets.items()}
+        evaluations = evaluate_sets(
+            predictor, tracked, out, question=question, leaks=leaks, threshold=threshold, seed=seed
+        )
     Console(width=None if Console().is_terminal else FILE_COLUMNS).print(summary(evaluations))
     typer.echo(f"The scores lie in {out / 'scores.json'}, the report in {out / 'report.html'}.")
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """Pictures that move a bar whenever they are gone through."""
+
+    items: Sequence[Item]
+    progress: Progress
+    title: str
+
+    def __iter__(self) -> Iterator[Item]:
+        """One picture after the other."""
+        return iter(self.progress.track(self.items, len(self.items), description=self.title))
 
 
 def progress_bar() -> Progress:

@@ -6,25 +6,40 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from crackwise.data.masks import read_mask
-from crackwise.errors import DataError
+from crackwise.errors import DataError, ModelError
 from crackwise.evaluation.bootstrap import Estimate, estimate_scores
 from crackwise.evaluation.leaks import Leaks
 from crackwise.imaging.image import read_image
 from crackwise.imaging.tiles import predict_tiled
-from crackwise.tally import Tally, tally
+from crackwise.tally import NOT_LABELLED, Tally, tally
 
 if TYPE_CHECKING:  # the module imports torch, and a model file needs none
     from crackwise.data.folder import Item
     from crackwise.predictor import ModelCard, Predictor
 
-__all__ = ["Evaluation", "Subset", "Viewed", "evaluate", "evaluated_class", "view"]
+__all__ = ["Evaluation", "Question", "Subset", "Viewed", "evaluate", "view"]
 
 Subset = Literal["all", "unleaked"]
 UNKNOWN = Leaks()
+
+
+class Question(NamedTuple):
+    """What is asked of a set."""
+
+    class_name: str | None = None
+    """The class that is scored; None: the first that the model knows and the set labels, ``"crack"`` before others."""
+    absent: bool = False
+    """The set shows none of it, labelled or not: a negative prompt."""
+    open_close: bool = False
+    """Masks are opened and closed with 3x3 pixels first, as the CLIPSeg system does; it erases what is thinner."""
+
+
+ASKED = Question()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +55,8 @@ class Evaluation:
     """Of these items only."""
     threshold: float
     threshold_source: Literal["card", "given"]
+    question: Question
+    """Its class is named."""
 
 
 class Viewed(NamedTuple):
@@ -57,6 +74,7 @@ def evaluate(
     predictor: Predictor,
     items: Iterable[Item],
     *,
+    question: Question = ASKED,
     threshold: float | None = None,
     leaks: Leaks = UNKNOWN,
     seed: int = 0,
@@ -69,11 +87,15 @@ def evaluate(
     Raises:
         DataError: no picture, or a label that cannot be used.
         ImageError: a picture that cannot be read; scores over the rest would be those of another set.
+        ModelError: the model does not know the class that is asked for.
     """
     level = predictor.card.threshold if threshold is None else threshold
-    seen, tallies = [], []
+    seen: list[Item] = []
+    tallies: list[Tally] = []
     for item in items:
-        viewed = view(predictor, item, level)
+        if question.class_name is None or not seen:
+            question = question._replace(class_name=scored_class(predictor.card, item, question))
+        viewed = view(predictor, item, level, question)
         seen.append(item)
         tallies.append(tally(viewed.predicted, viewed.target))
     if not seen:
@@ -86,18 +108,42 @@ def evaluate(
         subset: estimate_scores([tallies[i] for i in indices], [seen[i].group for i in indices], seed=seed)
         for subset, indices in kept.items()
     }
-    return Evaluation(tuple(seen), tuple(tallies), scores, leaks, level, "card" if threshold is None else "given")
+    source: Literal["card", "given"] = "card" if threshold is None else "given"
+    return Evaluation(tuple(seen), tuple(tallies), scores, leaks, level, source, question)
 
 
-def view(predictor: Predictor, item: Item, threshold: float) -> Viewed:
+def view(predictor: Predictor, item: Item, threshold: float, question: Question) -> Viewed:
     """One picture, its label and the mask that the predictor makes of it at the threshold."""
-    name = evaluated_class(predictor.card)
+    name = question.class_name or scored_class(predictor.card, item, question)
     pixels = read_image(item.image)
-    target = read_mask(item.mask, pixels.shape[:2], (name,))[0]
-    probability = predict_tiled(predictor, pixels)[predictor.card.classes.index(name)]
-    return Viewed(pixels, target, probability >= threshold)
+    shape = pixels.shape[:2]
+    target = np.zeros(shape, np.uint8) if question.absent else read_mask(item.mask, shape, (name,))[0]
+    predicted = predict_tiled(predictor, pixels)[predictor.card.classes.index(name)] >= threshold
+    return Viewed(pixels, target, opened_and_closed(predicted) if question.open_close else predicted)
 
 
-def evaluated_class(card: ModelCard) -> str:
-    """The class that is scored: ``"crack"``, or the first of a model that knows none."""
-    return "crack" if "crack" in card.classes else card.classes[0]
+def opened_and_closed(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The mask (h, w) opened, then closed, with a square of 3 px."""
+    square = np.ones((3, 3), np.uint8)
+    opened = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, square)
+    return np.asarray(cv2.morphologyEx(opened, cv2.MORPH_CLOSE, square), dtype=bool)
+
+
+def scored_class(card: ModelCard, item: Item, question: Question) -> str:
+    """The class asked for, else the first of the model's that this picture of the set is labelled for.
+
+    Raises:
+        ModelError: the model does not know the class that is asked for.
+    """
+    if question.class_name is not None:
+        if question.class_name not in card.classes:
+            raise ModelError(
+                f"{card.name} knows no class {question.class_name!r}; there is {', '.join(map(repr, card.classes))}."
+            )
+        return question.class_name
+    classes = sorted(card.classes, key=lambda name: name != "crack")
+    if len(classes) == 1 or question.absent:
+        return classes[0]
+    shape = read_image(item.image).shape[:2]
+    labelled = (name for name in classes if (read_mask(item.mask, shape, (name,)) != NOT_LABELLED).any())
+    return next(labelled, classes[0])

@@ -50,7 +50,7 @@ def draw_examples(predictor: Predictor, evaluation: Evaluation) -> list[Example]
     examples = []
     for index in ends:
         item, row = evaluation.items[index], evaluation.tallies[index]
-        viewed = view(predictor, item, evaluation.threshold)
+        viewed = view(predictor, item, evaluation.threshold, evaluation.question)
         examples.append(Example(item.name, caption(row), jpeg_source(side_by_side(viewed))))
     return examples
 

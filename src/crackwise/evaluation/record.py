@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from crackwise.evaluation.bootstrap import CONFIDENCE, RESAMPLES, Estimate
-from crackwise.evaluation.evaluate import Evaluation, Subset, evaluated_class
+from crackwise.evaluation.evaluate import Evaluation, Subset
 from crackwise.evaluation.metrics import SCORES
 from crackwise.predictor import Predictor
 
@@ -32,7 +32,6 @@ def to_json(predictor: Predictor, evaluations: Mapping[str, Evaluation], *, seed
             "name": card.name,
             "version": card.version,
             "sha256": predictor.sha256,
-            "class": evaluated_class(card),
             "runtime": predictor.runtime,
             "precision": predictor.precision,
         },
@@ -53,6 +52,9 @@ def to_json(predictor: Predictor, evaluations: Mapping[str, Evaluation], *, seed
 def set_record(evaluation: Evaluation) -> dict[str, Any]:
     """One set of the record."""
     return {
+        "class": evaluation.question.class_name,
+        "absent": evaluation.question.absent,
+        "open_close": evaluation.question.open_close,
         "threshold": evaluation.threshold,
         "threshold_source": evaluation.threshold_source,
         "leaks": {
