@@ -105,6 +105,7 @@ def quiet_lightning() -> Iterator[None]:
             warnings.filterwarnings("ignore", ".*LeafSpec.*", FutureWarning)
             warnings.filterwarnings("ignore", ".*(many workers|logging interval|does not have many).*")
             warnings.filterwarnings("ignore", ".*Checkpoint directory .* exists and is not empty.*")
+            warnings.filterwarnings("ignore", ".*in eval mode at the start.*")  # frozen batch normalisations are
             warnings.filterwarnings("ignore", ".*MLFlow only allows.*")  # "@" and ":" of names are left out there
             warnings.filterwarnings("ignore", ".*Detected call of `lr_scheduler.step.*")
             yield
