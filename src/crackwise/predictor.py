@@ -54,7 +54,7 @@ class ModelCard(Strict):
     kept_apart: tuple[str, ...] = ()
     """Test sets whose photographs were left out of training and validation."""
     started_from: str | None = None
-    """Name and folder of the run whose weights it started from."""
+    """Name and folder of the run whose weights it started from, or the published weights; None: random ones."""
     scores: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Data set to its scores: ``{"deepcrack:test": {"iou": 0.71, ...}}``."""
     limits: tuple[str, ...] = ()

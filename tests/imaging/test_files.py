@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from crackwise.errors import CrackwiseError
-from crackwise.imaging.files import remove_leftovers, write_atomically
+from crackwise.imaging.files import LEFTOVER, remove_leftovers, write_atomically, write_folder
 
 
 def names(folder: Path) -> list[str]:
@@ -67,3 +67,35 @@ def test_what_a_killed_run_left_is_removed(tmp_path: Path) -> None:
     (tmp_path / "kept.part").write_bytes(b"")
     remove_leftovers(tmp_path)
     assert names(tmp_path) == ["kept.part"]
+
+
+def test_a_folder_appears_with_all_its_files(tmp_path: Path) -> None:
+    write_folder(tmp_path / "new" / "run", {"a.txt": b"a", "b.txt": b"b"})
+    assert names(tmp_path / "new" / "run") == ["a.txt", "b.txt"]
+    (tmp_path / "empty").mkdir()
+    write_folder(tmp_path / "empty", {"a.txt": b"a"})
+    assert names(tmp_path) == ["empty", "new"]
+
+
+def test_a_folder_that_cannot_be_finished_is_not_begun(tmp_path: Path) -> None:
+    with pytest.raises(CrackwiseError):
+        write_folder(tmp_path / "run", {"a.txt": b"a", "a.txt/b.txt": b"b"})
+    assert names(tmp_path) == []
+
+
+def test_what_is_there_is_no_place_for_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine").write_text("mine")
+    for name in ("file", "full"):
+        with pytest.raises(CrackwiseError, match="is there already"):
+            write_folder(tmp_path / name, {"a.txt": b"a"})
+    assert (names(tmp_path), names(tmp_path / "full")) == (["file", "full"], ["mine"])
+
+
+def test_the_leftovers_of_a_folder_go_too(tmp_path: Path) -> None:
+    part = tmp_path / LEFTOVER.replace("*", "0123")
+    part.mkdir()
+    (part / "half").write_text("half")
+    remove_leftovers(tmp_path)
+    assert names(tmp_path) == []

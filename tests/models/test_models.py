@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from torch.nn import functional as F
 
 from crackwise.errors import ModelError
-from crackwise.models import MODELS, build_model, count_parameters, model_options
+from crackwise.models import MODELS, build_model, count_parameters, model_options, without_start
 from crackwise.models.blocks import Outputs
 from crackwise.models.cost import build_on_meta
 
@@ -134,3 +134,10 @@ def test_an_unknown_option_names_its_neighbour_and_lists_all() -> None:
 def test_a_wrong_option_is_one_clear_sentence(name: str, options: dict[str, object], message: str) -> None:
     with pytest.raises(ModelError, match=message):
         build_model(name, **options)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_option_a_row_starts_by_is_one_of_its_builder(name: str) -> None:
+    start = MODELS[name].start
+    assert (start in model_options(name)) == (start is not None)
+    assert start is None or without_start(name, {start: "x", "other": 1}) == {"other": 1}

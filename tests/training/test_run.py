@@ -268,3 +268,9 @@ def test_a_start_without_a_card_is_refused_before_training(drawn_set: Path, tmp_
     with pytest.raises(ModelError, match=r"no usable card\.json"):
         train(recipe_for(drawn_set, model=model), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_frozen_batch_normalisation_keeps_its_statistics(drawn_set: Path, tmp_path: Path) -> None:
+    model = {"name": "unet", "options": {"encoder": "resnet18"}}
+    run = train(recipe_for(drawn_set, model=model, tuning="head", optim={"epochs": 1}), tmp_path / "run")
+    assert not load_run(run)[0].training  # its base is the one that the recipe builds

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterable, Iterator
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from crackwise.errors import CrackwiseError
 
-__all__ = ["remove_leftovers", "write_atomically"]
+__all__ = ["refuse_filled", "remove_leftovers", "write_atomically", "write_folder"]
 
 LEFTOVER = ".crackwise-*.part"
 """What an unfinished output is called, in the folder of the finished one."""
@@ -52,7 +53,46 @@ def unfinished(folder: Path) -> Iterator[tuple[Path, BinaryIO]]:
         part.unlink(missing_ok=True)
 
 
+def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write a new folder of files by their names; it appears with all of them or not at all.
+
+    Raises:
+        CrackwiseError: there is something at ``folder`` already, it cannot be written, or the disk is full.
+    """
+    refuse_filled(folder)
+    part = folder.parent / LEFTOVER.replace("*", secrets.token_hex(8))
+    try:
+        for name, content in files.items():
+            write_atomically(part / name, content)
+        if folder.is_dir():
+            folder.rmdir()
+        part.replace(folder)
+    except OSError as error:
+        raise CrackwiseError(
+            f"Cannot write {str(folder)!r}: {error.strerror or error}. Choose another folder."
+        ) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def refuse_filled(folder: Path) -> None:
+    """Leave alone what is there already; an empty folder is nothing.
+
+    Raises:
+        CrackwiseError: ``folder`` is a file, or holds something.
+    """
+    try:
+        taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+    except OSError as error:
+        raise CrackwiseError(f"Cannot look into {str(folder)!r}: {error.strerror}. Choose another folder.") from error
+    if taken:
+        raise CrackwiseError(f"{str(folder)!r} is there already. Choose another name, or delete it.")
+
+
 def remove_leftovers(folder: Path) -> None:
     """Delete what a killed program left unfinished in ``folder`` itself, not below it."""
     for part in folder.glob(LEFTOVER):
-        part.unlink(missing_ok=True)
+        if part.is_dir():
+            shutil.rmtree(part, ignore_errors=True)
+        else:
+            part.unlink(missing_ok=True)

@@ -16,7 +16,16 @@ from crackwise.errors import ModelError, needs_extra
 if TYPE_CHECKING:  # the table can be listed without torch
     from torch import nn
 
-__all__ = ["MODELS", "ModelRow", "ParameterCount", "build_model", "count_parameters", "model_options"]
+__all__ = [
+    "MODELS",
+    "ModelRow",
+    "ParameterCount",
+    "build_model",
+    "count_parameters",
+    "model_options",
+    "start_of",
+    "without_start",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +41,8 @@ class ModelRow:
     """Tiles whose corners lie on multiples of this see the same grid as the whole picture."""
     input_px: int | None = None
     """Side of the pictures it was published with; None where there is no such size."""
+    start: str | None = None
+    """The option that says where the first weights come from: without it the network is the same, at random."""
     fixed: Mapping[str, str] = field(default_factory=dict)
     """Arguments of the builder that this row decides."""
 
@@ -54,6 +65,7 @@ def comparator(architecture: str, summary: str, paper: str) -> ModelRow:
         paper=paper,
         licence="MIT (segmentation_models_pytorch)",
         multiple_of=32,
+        start="encoder_weights",
         fixed={"architecture": architecture},
     )
 
@@ -66,6 +78,7 @@ MODELS: dict[str, ModelRow] = {
         licence="Apache-2.0",
         multiple_of=32,
         input_px=512,
+        start="encoder_weights",
     ),
     "hrsegnet": ModelRow(
         build="crackwise.models.hrsegnet:build",
@@ -88,6 +101,7 @@ MODELS: dict[str, ModelRow] = {
         paper="Kirillov et al., ICCV 2023; Ge et al., Construction and Building Materials 431, 2024",
         licence="Apache-2.0 (network: transformers; SAM weights: Apache-2.0)",
         input_px=448,
+        start="base",
     ),
     "sam2": ModelRow(
         build="crackwise.models.sam2:build",
@@ -95,6 +109,7 @@ MODELS: dict[str, ModelRow] = {
         paper="Ravi et al., ICLR 2025",
         licence="Apache-2.0 (network: transformers; SAM 2 weights: Apache-2.0)",
         input_px=512,
+        start="base",
     ),
     "clipseg": ModelRow(
         build="crackwise.models.clipseg:build",
@@ -102,6 +117,7 @@ MODELS: dict[str, ModelRow] = {
         paper="Lüddecke and Ecker, CVPR 2022",
         licence="Apache-2.0 (network: transformers; CLIPSeg weights: Apache-2.0, CLIP: MIT)",
         input_px=352,
+        start="base",
     ),
     "segformer": ModelRow(
         build="crackwise.models.comparators:build_segformer",
@@ -109,6 +125,7 @@ MODELS: dict[str, ModelRow] = {
         paper="Xie et al., NeurIPS 2021",
         licence="MIT (segmentation_models_pytorch); ImageNet weights of mit_*: non-commercial",
         multiple_of=32,
+        start="encoder_weights",
     ),
 }
 
@@ -155,6 +172,17 @@ def model_options(name: str) -> dict[str, inspect.Parameter]:
     row = model_row(name)
     parameters = inspect.signature(builder(row)).parameters
     return {option: p for option, p in parameters.items() if option != "classes" and option not in row.fixed}
+
+
+def start_of(name: str, options: Mapping[str, Any]) -> str | None:
+    """The published weights that these options of a model start from; None: random ones."""
+    option = model_row(name).start
+    return None if option is None else options.get(option)
+
+
+def without_start(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that make the network, without the one that says where its first weights come from."""
+    return {option: value for option, value in options.items() if option != model_row(name).start}
 
 
 def count_parameters(model: nn.Module) -> ParameterCount:

@@ -13,19 +13,23 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import CLIPSegConfig, CLIPSegForImageSegmentation, CLIPSegTextConfig, CLIPSegVisionConfig
+from transformers import CLIPConfig, CLIPSegConfig, CLIPSegForImageSegmentation, CLIPSegTextConfig, CLIPSegVisionConfig
 
 from crackwise.errors import ModelError
 from crackwise.models.blocks import IMAGENET_MEAN, IMAGENET_STD, FixedSize, Normalize
+from crackwise.models.checkpoints import lay_over, pretrained, tokenizer_of
 from crackwise.models.tuning import Anatomy
 
-__all__ = ["PHRASES", "CrackCLIPSeg", "build", "spell"]
+__all__ = ["PHRASES", "SIZES", "CrackCLIPSeg", "build", "spell"]
 
 PHRASES = {
     "crack": ("segment crack", "segment wall crack"),
     "drywall joint": ("segment taping area", "segment joint/tape", "segment drywall seam"),
 }
 """Phrases of a class that the recipe gives none for; a class that is not here is its own phrase."""
+
+SIZES = ("rd64", "rd64-refined", "tiny")
+"""Width of the decoder, and whether its last layers are refined; ``tiny`` is for trying things out."""
 
 INPUT_PX = 352
 CONTEXT = 77
@@ -52,7 +56,9 @@ class CrackCLIPSeg(nn.Module):
     )
     tokens: Tensor
 
-    def __init__(self, net: CLIPSegForImageSegmentation, phrases: Sequence[Sequence[str]]) -> None:
+    def __init__(
+        self, net: CLIPSegForImageSegmentation, phrases: Sequence[Sequence[str]], tokens: Sequence[Sequence[int]]
+    ) -> None:
         super().__init__()
         self.vision = net.clip.vision_model
         self.text = net.clip.text_model
@@ -62,8 +68,8 @@ class CrackCLIPSeg(nn.Module):
         self.decoder = net.decoder
         self.extract_layers = tuple(net.config.extract_layers)
         self.phrases = tuple(tuple(of_class) for of_class in phrases)
-        tokens = torch.stack([spell(phrase) for of_class in self.phrases for phrase in of_class])
-        self.register_buffer("tokens", tokens, persistent=False)
+        # kept with the weights, which know no other; as floats, whose moving average is exact
+        self.register_buffer("tokens", torch.tensor(tokens, dtype=torch.float32))
 
     def forward(self, image_BCHW: Tensor) -> Tensor:
         """One logit per class and pixel."""
@@ -94,7 +100,7 @@ class CrackCLIPSeg(nn.Module):
 
     def read(self, tokens: Tensor) -> Tensor:
         """Token numbers (N, 77) to projected text vectors (N, D), not normalised; gradients pass."""
-        vectors: Tensor = self.text_projection(self.text(input_ids=tokens).pooler_output)
+        vectors: Tensor = self.text_projection(self.text(input_ids=tokens.long()).pooler_output)
         return vectors
 
     def answer(self, features: list[Tensor], vector: Tensor, size: torch.Size) -> Tensor:
@@ -105,14 +111,28 @@ class CrackCLIPSeg(nn.Module):
         return F.interpolate(logits, size, mode="bilinear", align_corners=False)[:, 0]
 
 
-def spell(phrase: str) -> Tensor:
+def spell(phrase: str) -> list[int]:
     """Token numbers (77) of a phrase, one per byte.
 
     It stands in for CLIP's tokenizer, whose merges come with a checkpoint: right for weights drawn at random, which
     know no words, and for no others.
     """
     numbers = [START, *phrase.encode()[: CONTEXT - 2], END]
-    return torch.tensor(numbers + [END] * (CONTEXT - len(numbers)))
+    return numbers + [END] * (CONTEXT - len(numbers))
+
+
+def tokenized(phrases: Sequence[str], base: str) -> list[list[int]]:
+    """Token numbers (77 each) of phrases, by the tokenizer that lies with the base.
+
+    Raises:
+        ModelError: there is none, or it is not that of CLIP.
+    """
+    tokenizer = tokenizer_of(base, start=START, end=END)
+    numbers = [tokenizer(phrase, truncation=True, max_length=CONTEXT)["input_ids"] for phrase in phrases]
+    for phrase, (_, *words, _) in zip(phrases, numbers, strict=True):
+        if not words or max(words) >= START:
+            raise ModelError(f"clipseg: the tokenizer of the base {base!r} cannot spell {phrase!r}; is it CLIP's?")
+    return [[*of_phrase, *[END] * (CONTEXT - len(of_phrase))] for of_phrase in numbers]
 
 
 def build(
@@ -120,11 +140,15 @@ def build(
     *,
     size: Literal["rd64", "rd64-refined", "tiny"] = "rd64-refined",
     prompts: Mapping[str, Sequence[str]] | None = None,
+    base: str | None = None,
 ) -> nn.Module:
     """CLIPSeg at 352 px; pictures of other sizes are resampled to it.
 
+    ``base``: a folder or hub name of CLIPSeg's weights and tokenizer; everything starts there.
+
     Raises:
-        ModelError: a prompt is for a class that is not learnt, or a class has an empty list of them.
+        ModelError: a prompt is for a class that is not learnt, a class has an empty list of them, or there is no such
+            base of this size.
     """
     chosen = dict(prompts or {})
     strangers = [name for name in chosen if name not in classes]
@@ -133,9 +157,17 @@ def build(
     phrases = [chosen.get(name, PHRASES.get(name, (name,))) for name in classes]
     if not all(phrases):
         raise ModelError("clipseg: every class needs at least one prompt.")
-    segmenter = CLIPSegForImageSegmentation(configuration(size))
-    start_decoder(segmenter.decoder)
-    net = CrackCLIPSeg(segmenter, phrases)
+    clipseg = CLIPSegForImageSegmentation(configuration(size))
+    start_decoder(clipseg.decoder)
+    asked = [phrase for of_class in phrases for phrase in of_class]
+    if base is None:
+        tokens = [spell(phrase) for phrase in asked]
+    else:
+        published = {name: facts(configuration(name)) for name in SIZES}
+        kinds = {"clipseg": CLIPSegForImageSegmentation}
+        lay_over(clipseg, pretrained(base, kinds, size=size, published=published, facts=facts), base)
+        tokens = tokenized(asked, base)
+    net = CrackCLIPSeg(clipseg, phrases, tokens)
     return FixedSize(nn.Sequential(Normalize(IMAGENET_MEAN, IMAGENET_STD), net), INPUT_PX)
 
 
@@ -166,3 +198,17 @@ def configuration(size: str) -> CLIPSegConfig:
         reduce_dim=64,
         use_complex_transposed_convolution=refined,
     )
+
+
+def facts(config: CLIPSegConfig) -> dict[str, object]:
+    """What tells one size of the family from another."""
+    names = ("reduce_dim", "use_complex_transposed_convolution", "extract_layers")
+    return {name: getattr(config, name) for name in names} | clip_facts(config)
+
+
+def clip_facts(config: CLIPSegConfig | CLIPConfig) -> dict[str, object]:
+    """Which CLIP it is, alone or inside CLIPSeg."""
+    names = ("hidden_size", "num_hidden_layers", "num_attention_heads")
+    text = {f"text {name}": getattr(config.text_config, name) for name in names}
+    vision = {f"vision {name}": getattr(config.vision_config, name) for name in (*names, "patch_size")}
+    return text | vision

@@ -6,7 +6,7 @@ segmentation in civil infrastructures", Construction and Building Materials 431,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import torch
@@ -16,6 +16,7 @@ from transformers import SamConfig, SamMaskDecoderConfig, SamModel, SamPromptEnc
 
 from crackwise.errors import ModelError
 from crackwise.models.blocks import FixedSize, Normalize, TwoWay
+from crackwise.models.checkpoints import Stretch, lay_over, pretrained
 from crackwise.models.tuning import Anatomy
 
 __all__ = ["SIZES", "CrackSAM", "build"]
@@ -23,6 +24,9 @@ __all__ = ["SIZES", "CrackSAM", "build"]
 SAM_MEAN = (123.675 / 255, 116.28 / 255, 103.53 / 255)
 SAM_STD = (58.395 / 255, 57.12 / 255, 57.375 / 255)
 PATCH_PX = 16
+
+FRESH = ("mask_tokens", "output_hypernetworks_mlps", "iou_prediction_head")
+"""What a base gives nothing to: SAM has four mask tokens, this network two per class."""
 
 
 class Size(NamedTuple):
@@ -104,17 +108,24 @@ def build(
     size: Literal["vit_b", "vit_l", "vit_h", "tiny"] = "vit_b",
     input_px: int = 448,
     normalize: Literal["none", "sam"] = "none",
+    base: str | None = None,
 ) -> nn.Module:
     """SAM at ``input_px`` with two mask tokens per class; pictures of other sizes are resampled to it.
 
-    ``normalize``: ``none`` as CrackSAM was published, ``sam`` with the statistics SAM was trained with.
+    ``normalize``: ``none`` as CrackSAM was published, ``sam`` with the statistics SAM was trained with. ``base``: a
+    folder or hub name of SAM's weights, for pictures of any side; all but the mask tokens and their MLPs start there.
 
     Raises:
-        ModelError: ``input_px`` is not a multiple of 16.
+        ModelError: ``input_px`` is not a multiple of 16, or there is no such base of this size.
     """
     if input_px <= 0 or input_px % PATCH_PX:
         raise ModelError(f"cracksam: input_px={input_px} does not fit; it must be a multiple of {PATCH_PX}.")
-    net: nn.Module = TwoWay(CrackSAM(SamModel(configuration(SIZES[size], input_px, 2 * len(classes)))))
+    sam = SamModel(configuration(SIZES[size], input_px, 2 * len(classes)))
+    if base is not None:
+        published = {name: facts(configuration(each, input_px, 2)) for name, each in SIZES.items()}
+        tensors = pretrained(base, {"sam": SamModel}, size=size, published=published, facts=facts)
+        lay_over(sam, tensors, base, fresh=FRESH, stretches=stretches(SIZES[size]))
+    net: nn.Module = TwoWay(CrackSAM(sam))
     if normalize == "sam":
         net = nn.Sequential(Normalize(SAM_MEAN, SAM_STD), net)
     return FixedSize(net, input_px)
@@ -135,3 +146,26 @@ def configuration(size: Size, input_px: int, mask_tokens: int) -> SamConfig:
         prompt_encoder_config=SamPromptEncoderConfig(image_size=input_px).to_dict(),
         mask_decoder_config=SamMaskDecoderConfig(num_multimask_outputs=mask_tokens - 1).to_dict(),
     )
+
+
+def facts(config: SamConfig) -> dict[str, object]:
+    """What tells one size of the family from another."""
+    names = ("hidden_size", "num_hidden_layers", "num_attention_heads", "global_attn_indexes", "window_size")
+    return {name: getattr(config.vision_config, name) for name in names}
+
+
+def stretches(size: Size) -> Mapping[str, Stretch]:
+    """The tensors that depend on the side of the picture: the position map and the tables of the global blocks."""
+    tables = [f"vision_encoder.layers.{i}.attn.rel_pos_{axis}" for i in size.global_blocks for axis in "hw"]
+    return {"vision_encoder.pos_embed": stretch_map, **dict.fromkeys(tables, stretch_table)}
+
+
+def stretch_map(positions_1HWC: Tensor, shape: torch.Size) -> Tensor:
+    """A position map (1, h, w, C) at another height and width."""
+    resized = F.interpolate(positions_1HWC.permute(0, 3, 1, 2), shape[1:3], mode="bilinear", align_corners=False)
+    return resized.permute(0, 2, 3, 1)
+
+
+def stretch_table(table_DC: Tensor, shape: torch.Size) -> Tensor:
+    """A table (distances, C) of relative positions for another number of distances."""
+    return F.interpolate(table_DC.T[None], shape[0], mode="linear", align_corners=False)[0].T

@@ -13,10 +13,11 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import Sam2HieraDetConfig, Sam2VisionConfig, Sam2VisionModel
+from transformers import Sam2Config, Sam2HieraDetConfig, Sam2Model, Sam2VisionConfig, Sam2VisionModel
 
 from crackwise.errors import ModelError
 from crackwise.models.blocks import IMAGENET_MEAN, IMAGENET_STD, FixedSize, Normalize
+from crackwise.models.checkpoints import lay_over, pretrained
 from crackwise.models.tuning import Anatomy
 
 __all__ = ["SIZES", "Sam2FPN", "build"]
@@ -25,6 +26,10 @@ NECK_CHANNELS = 256
 HEAD_CHANNELS = 128
 FPN_CHANNELS = 64
 STRIDE_PX = 32
+
+KINDS = {"sam2": Sam2Model, "sam2_video": Sam2Model, "sam2_vision_model": Sam2VisionModel}
+"""The whole of SAM 2 with or without its memory, as on the hub, or the image encoder alone."""
+ENCODER = "vision_encoder."
 
 
 class Size(NamedTuple):
@@ -114,17 +119,25 @@ def build(
     head: Literal["published", "fpn"] = "fpn",
     input_px: int = 512,
     normalize: Literal["none", "imagenet"] = "imagenet",
+    base: str | None = None,
 ) -> nn.Module:
     """SAM 2's encoder with one of ``HEADS``; pictures of other sizes than ``input_px`` are resampled to it.
 
-    ``normalize``: ``imagenet`` as SAM 2 was trained, ``none`` as its crack tuning was published.
+    ``normalize``: ``imagenet`` as SAM 2 was trained, ``none`` as its crack tuning was published. ``base``: a folder or
+    hub name of SAM 2's weights; the encoder starts there, the head from random weights.
 
     Raises:
-        ModelError: ``input_px`` is not a multiple of 32.
+        ModelError: ``input_px`` is not a multiple of 32, or there is no such base of this size.
     """
     if input_px <= 0 or input_px % STRIDE_PX:
         raise ModelError(f"sam2: input_px={input_px} does not fit; it must be a multiple of {STRIDE_PX}.")
-    net: nn.Module = Sam2FPN(Sam2VisionModel(configuration(SIZES[size], input_px)), HEADS[head](len(classes)))
+    encoder = Sam2VisionModel(configuration(SIZES[size], input_px))
+    if base is not None:
+        published = {name: facts(configuration(each, input_px)) for name, each in SIZES.items()}
+        tensors = pretrained(base, KINDS, size=size, published=published, facts=facts)
+        whole = {name.removeprefix(ENCODER): tensor for name, tensor in tensors.items() if name.startswith(ENCODER)}
+        lay_over(encoder, whole or tensors, base)
+    net: nn.Module = Sam2FPN(encoder, HEADS[head](len(classes)))
     if normalize == "imagenet":
         net = nn.Sequential(Normalize(IMAGENET_MEAN, IMAGENET_STD), net)
     return FixedSize(net, input_px)
@@ -148,3 +161,18 @@ def configuration(size: Size, input_px: int) -> Sam2VisionConfig:
     return Sam2VisionConfig(
         backbone_config=trunk.to_dict(), backbone_channel_list=widths[::-1], backbone_feature_sizes=levels
     )
+
+
+def facts(config: Sam2Config | Sam2VisionConfig) -> dict[str, object]:
+    """What tells one size of the family from another."""
+    vision = config.vision_config if isinstance(config, Sam2Config) else config
+    names = (
+        "embed_dim_per_stage",
+        "blocks_per_stage",
+        "num_attention_heads_per_stage",
+        "global_attention_blocks",
+        "window_size_per_stage",
+        "window_positional_embedding_background_size",
+    )
+    trunk = vision.backbone_config  # type: ignore[union-attr]  # transformers allows a dict until it is built
+    return {name: list(getattr(trunk, name)) for name in names}

@@ -13,7 +13,7 @@ from crackwise.data.catalog import DATASETS
 from crackwise.data.feed import CrackDataModule
 from crackwise.data.folder import parse_reference
 from crackwise.errors import ModelError
-from crackwise.models import MODELS, count_parameters
+from crackwise.models import MODELS, count_parameters, start_of, without_start
 from crackwise.predictor import DataTerms, ModelCard
 from crackwise.training.recipe import Recipe
 
@@ -48,12 +48,14 @@ def make_card(
         licence=recipe.licence,
         summary=recipe.summary,
         model=recipe.model.name,
-        options={k: v for k, v in recipe.model.options.items() if k != "encoder_weights"},
+        options=without_start(recipe.model.name, recipe.model.options),
         input_px=recipe.data.augment.crop_px,
         parameters=count_parameters(model).deployed,
         data=tuple(dict.fromkeys(sets)),
         kept_apart=() if leakage else tuple(s for s in recipe.data.held_out if start is None or s in start.kept_apart),
-        started_from=f"{start.name}, {recipe.model.weights}" if start else None,
+        started_from=f"{start.name}, {recipe.model.weights}"
+        if start
+        else start_of(recipe.model.name, recipe.model.options),
         scores={ref: {"protocol": "validation, pooled pixels", **scores} for ref, scores in validation.items()},
         limits=recipe.limits,
         leakage=leakage,

@@ -6,7 +6,7 @@ import logging
 import math
 import platform
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,8 @@ from crackwise.data.folder import parse_reference
 from crackwise.errors import ModelError, RecipeError, needs_extra
 from crackwise.imaging.files import write_atomically
 from crackwise.losses import build_loss
-from crackwise.models import build_model
-from crackwise.models.tuning import apply_tunings, frozen_hash, trained_state
+from crackwise.models import build_model, without_start
+from crackwise.models.tuning import apply_tunings, frozen_hash, leaves_a_base, left_when_merged, trained_state
 from crackwise.predictor import ModelCard
 from crackwise.training.callbacks import MetricsTable, SeedEachEpoch
 from crackwise.training.card import card_of_start, make_card, read_card
@@ -105,6 +105,7 @@ def quiet_lightning() -> Iterator[None]:
             warnings.filterwarnings("ignore", ".*LeafSpec.*", FutureWarning)
             warnings.filterwarnings("ignore", ".*(many workers|logging interval|does not have many).*")
             warnings.filterwarnings("ignore", ".*Checkpoint directory .* exists and is not empty.*")
+            warnings.filterwarnings("ignore", ".*in eval mode at the start.*")  # frozen batch normalisations are
             warnings.filterwarnings("ignore", ".*MLFlow only allows.*")  # "@" and ":" of names are left out there
             warnings.filterwarnings("ignore", ".*Detected call of `lr_scheduler.step.*")
             yield
@@ -166,7 +167,7 @@ def save_run(
     weights = {k.removeprefix("model."): v for k, v in state["state_dict"].items() if k.startswith("model.")}
     task.model.load_state_dict(weights)
     about = None
-    if recipe.tuning:  # the base can be built again: only what was learnt, and which base it was learnt on
+    if leaves_a_base(recipe.tuning or ()):  # it can be built again: only what was learnt, and on which base
         weights, about = trained_state(task.model), {BASE_KEY: frozen_hash(task.model)}
     write_atomically(out / "weights.safetensors", save({k: v.contiguous() for k, v in weights.items()}, about))
     card = make_card(
@@ -193,19 +194,22 @@ def device_name(device: torch.device) -> str:
 def load_run(folder: Path) -> tuple[nn.Module, ModelCard, Recipe]:
     """The trained network of a run folder, in eval mode, with its card and recipe.
 
+    A tuned run needs the base that its recipe starts from; an untuned or merged one is whole.
+
     Raises:
         ModelError: the folder holds no finished run, or its weights do not fit its recipe.
     """
     if not (folder / "recipe.yaml").is_file():
         raise ModelError(f"{str(folder)!r} is no run folder: it has no recipe.yaml. `crackwise train` makes one.")
     recipe = load_recipe(folder / "recipe.yaml")
-    if recipe.tuning:
+    weights, base = read_weights(folder)
+    if base is not None:
         model = network_of(recipe)
-        load_tuned(model, folder)
+        lay_tuned(model, weights, base, folder)
     else:
-        options = {k: v for k, v in recipe.model.options.items() if k != "encoder_weights"}
-        model = build_model(recipe.model.name, recipe.data.classes, **options)
-        load_weights(model, folder)
+        model = network_at_random(recipe)
+        adapters = left_when_merged(recipe.tuning or ())
+        lay_whole(apply_tunings(model, adapters) if adapters else model, weights, folder)
     return model.eval(), read_card(folder), recipe
 
 
@@ -213,27 +217,58 @@ def network_of(recipe: Recipe) -> nn.Module:
     """The network as training starts it: the same numbers for the same recipe; tunings applied."""
     with torch.random.fork_rng():
         torch.manual_seed(recipe.seed)
-        model = build_model(recipe.model.name, recipe.data.classes, **recipe.model.options)
-        if recipe.model.weights:
-            load_weights(model, Path(recipe.model.weights))
+        if recipe.model.weights is None:
+            model = build_model(recipe.model.name, recipe.data.classes, **recipe.model.options)
+        else:
+            model = network_at_random(recipe)
+            start_from_run(model, Path(recipe.model.weights))
         return apply_tunings(model, recipe.tuning) if recipe.tuning else model
 
 
-def load_tuned(model: nn.Module, folder: Path) -> None:
-    """Lay the learnt weights of a tuned run over its base.
+def network_at_random(recipe: Recipe) -> nn.Module:
+    """The network before any published weights: for those of a run to be laid over it."""
+    name, options = recipe.model.name, recipe.model.options
+    return build_model(name, recipe.data.classes, **without_start(name, options))
+
+
+def start_from_run(model: nn.Module, start: Path) -> None:
+    """Copy the weights of a finished run.
 
     Raises:
-        ModelError: there are none, the file is damaged, or the base is not the one they were learnt on.
+        ModelError: there are none, they are of another network, or only what a tuning learnt.
+    """
+    weights, base = read_weights(start)
+    if base is not None:
+        raise ModelError(
+            f"{str(start)!r} holds only what its tuning learnt, and a run cannot start there. "
+            f"First: crackwise model merge {start} --out FOLDER"
+        )
+    lay_whole(model, weights, start)
+
+
+def read_weights(folder: Path) -> tuple[dict[str, torch.Tensor], str | None]:
+    """The tensors of a run folder, and the hash of the base they belong on; None where they are a whole network.
+
+    Raises:
+        ModelError: there are none, or the file is damaged.
     """
     path = folder / "weights.safetensors"
     try:
         with safe_open(path, "pt") as file:
             base = (file.metadata() or {}).get(BASE_KEY)
-        learnt = load_file(path)
+        return load_file(path), base
     except (OSError, SafetensorError) as error:
         raise ModelError(
             f"{str(folder)!r} holds no usable weights: {error}. Train the recipe to its end first."
         ) from error
+
+
+def lay_tuned(model: nn.Module, learnt: Mapping[str, torch.Tensor], base: str, folder: Path) -> None:
+    """Lay the learnt weights of a tuned run over its base.
+
+    Raises:
+        ModelError: they are of another tuning, or the base is not the one they were learnt on.
+    """
     if base != frozen_hash(model):
         raise ModelError(
             f"The weights in {str(folder)!r} were learnt on another base than this recipe builds here. "
@@ -244,15 +279,13 @@ def load_tuned(model: nn.Module, folder: Path) -> None:
     model.load_state_dict(learnt, strict=False)
 
 
-def load_weights(model: nn.Module, folder: Path) -> None:
+def lay_whole(model: nn.Module, weights: Mapping[str, torch.Tensor], folder: Path) -> None:
     """Copy the weights of a finished run folder into a network of the same shape.
 
     Raises:
-        ModelError: there are none, the file is damaged, or they are of another network.
+        ModelError: they are of another network.
     """
     try:
-        model.load_state_dict(load_file(folder / "weights.safetensors"))
-    except (OSError, SafetensorError, RuntimeError) as error:
-        raise ModelError(
-            f"{str(folder)!r} holds no usable weights: {error}. Train the recipe to its end first."
-        ) from error
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ModelError(f"{str(folder)!r} holds no usable weights: {error}. They are of another network.") from error

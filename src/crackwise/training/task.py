@@ -39,6 +39,7 @@ class SegmentationTask(LightningModule):
     ) -> None:
         super().__init__()
         self.model = model
+        hold_frozen_statistics(model)  # Lightning calls train() only after a validation
         self.loss = loss
         self.optim = optim
         self.total_steps = total_steps

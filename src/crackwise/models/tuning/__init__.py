@@ -1,7 +1,14 @@
 """Tunings: which weights of a frozen network learn, and what is put in for them."""
 
 from crackwise.models.tuning.anatomy import Anatomy
-from crackwise.models.tuning.apply import apply_tunings, frozen_hash, hold_frozen_statistics, trained_state
+from crackwise.models.tuning.apply import (
+    apply_tunings,
+    frozen_hash,
+    hold_frozen_statistics,
+    leaves_a_base,
+    left_when_merged,
+    trained_state,
+)
 from crackwise.models.tuning.config import TUNINGS, Tuning, Tunings, parse_tunings
 
 __all__ = [
@@ -12,6 +19,8 @@ __all__ = [
     "apply_tunings",
     "frozen_hash",
     "hold_frozen_statistics",
+    "leaves_a_base",
+    "left_when_merged",
     "parse_tunings",
     "trained_state",
 ]

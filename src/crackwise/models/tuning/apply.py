@@ -13,7 +13,14 @@ from crackwise.models.tuning.adapter import insert_adapters
 from crackwise.models.tuning.anatomy import Anatomy, anatomy_of, named_blocks
 from crackwise.models.tuning.config import Adapter, Full, Head, LastBlocks, LayerNorms, Lora, Tuning
 
-__all__ = ["apply_tunings", "frozen_hash", "hold_frozen_statistics", "trained_state"]
+__all__ = [
+    "apply_tunings",
+    "frozen_hash",
+    "hold_frozen_statistics",
+    "leaves_a_base",
+    "left_when_merged",
+    "trained_state",
+]
 
 Parameters = Iterable[nn.Parameter]
 
@@ -35,6 +42,16 @@ def apply_tunings(model: nn.Module, tunings: Sequence[Tuning]) -> nn.Module:
         for parameter in parameters:
             parameter.requires_grad_(True)
     return model
+
+
+def leaves_a_base(tunings: Sequence[Tuning]) -> bool:
+    """Whether something stays as it was, so that what is learnt makes sense only on top of it."""
+    return bool(tunings) and not any(isinstance(tuning, Full) for tuning in tunings)
+
+
+def left_when_merged(tunings: Sequence[Tuning]) -> tuple[Tuning, ...]:
+    """The tunings whose modules stay in a merged network: a bottleneck is not linear, no weight can take it in."""
+    return tuple(tuning for tuning in tunings if isinstance(tuning, Adapter)) if leaves_a_base(tunings) else ()
 
 
 def order(tuning: Tuning) -> int:
