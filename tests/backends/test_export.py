@@ -2,15 +2,13 @@
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 import torch
-import yaml
-from safetensors.torch import save_file
 
 from crackwise.backends import load_predictor, pytorch
 from crackwise.backends.export import (
@@ -28,6 +26,7 @@ from crackwise.errors import ModelError
 from crackwise.models import MODELS, build_model
 from crackwise.predictor import ModelCard
 
+WriteRun = Callable[[Path, str, dict[str, object]], Path]
 CARD = ModelCard(name="drawn", version="1", classes=("crack",), threshold=0.5, tile_px=256)
 
 QUICK: dict[str, dict[str, object]] = {"mobilenet_fpn": {}, "hrsegnet": {"base": 8, "variant": "tiled"}}
@@ -48,20 +47,6 @@ def one_thread() -> Iterator[None]:
     torch.manual_seed(0)
     yield
     torch.set_num_threads(before)
-
-
-def write_run(folder: Path, name: str, options: dict[str, object]) -> Path:
-    """A run folder of an untrained network."""
-    folder.mkdir()
-    recipe = {"name": "drawn", "model": {"name": name, "options": options}, "data": {"train": ["a"], "val": ["b"]}}
-    (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe))
-    (folder / "card.json").write_text(CARD.model_dump_json())
-    model = build_model(name, **options)
-    with torch.no_grad():
-        for _ in range(10):
-            model(torch.rand(2, 3, 64, 64))
-    save_file(model.state_dict(), folder / "weights.safetensors")
-    return folder
 
 
 @pytest.mark.parametrize(("name", "options"), CASES)
@@ -89,7 +74,7 @@ def check_interface(model: onnx.ModelProto) -> None:
     assert ModelCard.model_validate_json(card) == CARD
 
 
-def test_a_run_folder_becomes_one_file_that_predicts_the_same(tmp_path: Path) -> None:
+def test_a_run_folder_becomes_one_file_that_predicts_the_same(tmp_path: Path, write_run: WriteRun) -> None:
     run = write_run(tmp_path / "run", "hrsegnet", {"base": 8, "depth": 1})
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -118,7 +103,9 @@ def test_the_cheap_order_is_what_is_exported() -> None:
     assert pixels_projected({"project_first": False}).count("Conv") == 1
 
 
-def test_a_result_that_differs_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_result_that_differs_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write_run: WriteRun
+) -> None:
     run = write_run(tmp_path / "run", "hrsegnet", {"base": 4, "depth": 1})
     monkeypatch.setattr("crackwise.backends.export.LARGEST_DIFFERENCE", -1.0)
     with pytest.raises(ModelError, match="differs from torch: probabilities by"):
@@ -155,7 +142,9 @@ def test_an_exporter_is_kept_quiet_and_its_logger_left_as_it_was() -> None:
     assert logger.level == before
 
 
-def test_a_network_that_torch_cannot_write_is_one_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_network_that_torch_cannot_write_is_one_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write_run: WriteRun
+) -> None:
     def decides_by_content(self: PixelsToProbabilities, image: torch.Tensor) -> torch.Tensor:
         return image.float() if image.sum() > 0 else -image.float()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.resources import files
@@ -20,7 +21,7 @@ class Backend:
     """One runtime."""
 
     module: str
-    """Imported when such a model is loaded; has ``load(source, *, threads) -> Predictor``."""
+    """Imported when such a model is loaded; has ``load(source, *, threads, prompts) -> Predictor``."""
     summary: str
     extra: str | None = None
     """What to install for it; None: nothing beyond the base."""
@@ -33,13 +34,16 @@ BACKENDS: dict[str, Backend] = {
 """Suffix of a model file to its runtime; ``"run"`` is a run folder."""
 
 
-def load_predictor(source: str | Path | None = None, *, threads: int | None = None) -> Predictor:
+def load_predictor(
+    source: str | Path | None = None, *, threads: int | None = None, prompts: Sequence[str] = ()
+) -> Predictor:
     """A model ready to predict: a model file, a run folder, or the packaged model for None and ``"packaged"``.
 
     ``threads`` is for one prediction; None lets the runtime take every core. The numbers do not depend on it.
+    ``prompts`` are phrases that become the classes of a run whose network takes them.
 
     Raises:
-        ModelError: no such file, a kind that no runtime reads, damaged, or not made by crackwise.
+        ModelError: no such file, a kind that no runtime reads, damaged, not made by crackwise, or without prompts.
         MissingExtraError: its runtime is not installed.
     """
     path = packaged_model() if source is None or source == PACKAGED else Path(source)
@@ -51,6 +55,8 @@ def load_predictor(source: str | Path | None = None, *, threads: int | None = No
             f"{str(path)!r} is no model: expected a file that ends in {', '.join(k for k in BACKENDS if k != 'run')}, "
             "or the folder of a finished run with its recipe.yaml and weights.safetensors."
         )
+    if not all(prompt.strip() for prompt in prompts) or len(set(prompts)) < len(prompts):
+        raise ModelError(f"Prompts must be different phrases, none of them empty; got {list(prompts)}.")
     if threads is not None and threads < 1:
         raise ModelError(f"threads must be at least 1, not {threads}; leave it out to use every core.")
     backend = BACKENDS[kind]
@@ -59,7 +65,7 @@ def load_predictor(source: str | Path | None = None, *, threads: int | None = No
     else:
         with needs_extra(backend.extra):
             module = import_module(backend.module)
-    predictor: Predictor = module.load(path, threads=threads)
+    predictor: Predictor = module.load(path, threads=threads, prompts=prompts)
     return predictor
 
 

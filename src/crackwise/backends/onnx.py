@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -57,13 +58,15 @@ class OnnxPredictor:
         return np.asarray(maps, dtype=np.float32)
 
 
-def load(source: str | Path, *, threads: int | None = None) -> OnnxPredictor:
+def load(source: str | Path, *, threads: int | None = None, prompts: Sequence[str] = ()) -> OnnxPredictor:
     """The predictor of an ``.onnx`` file that ``crackwise export`` wrote.
 
     Raises:
-        ModelError: unreadable, damaged, or without a card.
+        ModelError: unreadable, damaged, without a card, or asked for ``prompts``.
     """
     path = Path(source)
+    if prompts:
+        raise ModelError(f"{str(path)!r} holds the text of its prompts already; pass the run folder to ask for others.")
     try:
         content = path.read_bytes()
         session = onnxruntime.InferenceSession(content, session_options(threads), ["CPUExecutionProvider"])

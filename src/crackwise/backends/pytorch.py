@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from crackwise.errors import ModelError
+from crackwise.models import start_of
+from crackwise.models.blocks import TakesPrompts
 from crackwise.predictor import ModelCard
 from crackwise.training.run import load_run
 
@@ -49,14 +53,22 @@ class TorchPredictor:
             return np.asarray(self.graph(image).cpu().numpy(), dtype=np.float32)
 
 
-def load(source: str | Path, *, threads: int | None = None) -> TorchPredictor:
+def load(source: str | Path, *, threads: int | None = None, prompts: Sequence[str] = ()) -> TorchPredictor:
     """The predictor of a run folder; ``threads`` sets torch's for the whole process.
 
+    With ``prompts`` its classes are these phrases.
+
     Raises:
-        ModelError: the folder holds no finished run.
+        ModelError: the folder holds no finished run, or its network takes no prompts.
     """
     folder = Path(source)
-    net, card, _ = load_run(folder)
+    net, card, recipe = load_run(folder)
+    if prompts:
+        asked = next((module for module in net.modules() if isinstance(module, TakesPrompts)), None)
+        if asked is None:
+            raise ModelError(f"{card.name} takes no prompts: {recipe.model.name} knows only {', '.join(card.classes)}.")
+        asked.ask(prompts, start_of(recipe.model.name, recipe.model.options))
+        card = card.model_copy(update={"classes": tuple(prompts)})
     if threads is not None:
         torch.set_num_threads(threads)
     return TorchPredictor(net, card, hashlib.sha256((folder / "weights.safetensors").read_bytes()).hexdigest())

@@ -23,6 +23,11 @@ Scale = Annotated[
     str | None, typer.Option("--scale", metavar="LENGTH", help="What one pixel covers: 0.2mm, 200um, 0.02cm.")
 ]
 
+Prompts = Annotated[
+    list[str] | None,
+    typer.Option("--prompt", metavar="TEXT", help="What to look for, for models that read; repeatable."),
+]
+
 
 def above_zero(number: float) -> float:
     """The number itself, where there is something it permits."""
@@ -50,6 +55,7 @@ def inspect(
     model: Annotated[
         str, typer.Option("--model", metavar="MODEL", help="An .onnx file, a run folder, or the packaged model.")
     ] = "packaged",
+    prompts: Prompts = None,
     scale: Scale = None,
     threshold: Annotated[
         float | None, typer.Option("--threshold", help="Crack from this probability on; default: the model's own.")
@@ -68,7 +74,7 @@ def inspect(
     from crackwise.batch import Settings, find_photos, inspect_batch, name_outputs, read_results
 
     jobs = name_outputs(find_photos(photos, out))
-    predictor = load_predictor(model)
+    predictor = load_predictor(model, prompts=tuple(prompts or ()))
     source = None if mm_per_px is None else "command line"
     settings = Settings(threshold, mm_per_px, source, maps, max_megapixels)
     with progress(len(jobs), on_stderr=as_json) as (say, advance):

@@ -20,6 +20,7 @@ __all__ = [
     "MultipleOf",
     "Normalize",
     "Outputs",
+    "TakesPrompts",
     "TrainingOnly",
     "TwoWay",
     "map_outputs",
@@ -117,6 +118,18 @@ class FixedSize(nn.Module):
             return self.net(x_BCHW)  # type: ignore[no-any-return]
         x = F.interpolate(x_BCHW, own, mode="bilinear", align_corners=False, antialias=True)
         return map_outputs(lambda y: F.interpolate(y, size, mode="bilinear", align_corners=False), self.net(x))
+
+
+class TakesPrompts(nn.Module):
+    """A network whose classes are phrases: it can be asked for others than it was built with."""
+
+    def ask(self, prompts: Sequence[str], base: str | None) -> None:
+        """One class for each of these phrases from now on, spelled as ``base`` spells (None: weights without one).
+
+        Raises:
+            ModelError: the base spells none of them.
+        """
+        raise NotImplementedError
 
 
 class TwoWay(nn.Module):

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from transformers import CLIPConfig, CLIPSegConfig, CLIPSegForImageSegmentation, CLIPSegTextConfig, CLIPSegVisionConfig
 
 from crackwise.errors import ModelError
-from crackwise.models.blocks import IMAGENET_MEAN, IMAGENET_STD, FixedSize, Normalize
+from crackwise.models.blocks import IMAGENET_MEAN, IMAGENET_STD, FixedSize, Normalize, TakesPrompts
 from crackwise.models.checkpoints import lay_over, pretrained, tokenizer_of
 from crackwise.models.tuning import Anatomy
 
@@ -38,7 +38,7 @@ START, END = 49_406, 49_407
 TINY: dict[str, Any] = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 4, "num_attention_heads": 4}
 
 
-class CrackCLIPSeg(nn.Module):
+class CrackCLIPSeg(TakesPrompts):
     """RGB (B, 3, S, S) to one logit map per class (B, K, S, S).
 
     While training, every class is asked for by one of its phrases, drawn at every step; afterwards by all of them, and
@@ -78,6 +78,11 @@ class CrackCLIPSeg(nn.Module):
         maps = [self.answer(features, vector, image_BCHW.shape[-2:]) for vector in vectors]
         return torch.stack(maps, 1)
 
+    def ask(self, prompts: Sequence[str], base: str | None) -> None:
+        """One class for each of these phrases."""
+        self.phrases = tuple((prompt,) for prompt in prompts)
+        self.tokens = torch.tensor(tokens_of(prompts, base), dtype=torch.float32, device=self.tokens.device)
+
     def see(self, image_BCHW: Tensor) -> list[Tensor]:
         """The hidden states that the decoder reads, shallowest first; gradients pass."""
         vision = self.vision
@@ -109,6 +114,11 @@ class CrackCLIPSeg(nn.Module):
         logits = self.decoder(tuple(features), vector.expand(batch, -1)).logits
         logits = logits.reshape(batch, 1, *logits.shape[-2:])
         return F.interpolate(logits, size, mode="bilinear", align_corners=False)[:, 0]
+
+
+def tokens_of(phrases: Sequence[str], base: str | None) -> list[list[int]]:
+    """Token numbers (77 each) of phrases, for weights that started from ``base`` or from none."""
+    return [spell(phrase) for phrase in phrases] if base is None else tokenized(phrases, base)
 
 
 def spell(phrase: str) -> list[int]:
@@ -160,14 +170,11 @@ def build(
     clipseg = CLIPSegForImageSegmentation(configuration(size))
     start_decoder(clipseg.decoder)
     asked = [phrase for of_class in phrases for phrase in of_class]
-    if base is None:
-        tokens = [spell(phrase) for phrase in asked]
-    else:
+    if base is not None:
         published = {name: facts(configuration(name)) for name in SIZES}
         kinds = {"clipseg": CLIPSegForImageSegmentation}
         lay_over(clipseg, pretrained(base, kinds, size=size, published=published, facts=facts), base)
-        tokens = tokenized(asked, base)
-    net = CrackCLIPSeg(clipseg, phrases, tokens)
+    net = CrackCLIPSeg(clipseg, phrases, tokens_of(asked, base))
     return FixedSize(nn.Sequential(Normalize(IMAGENET_MEAN, IMAGENET_STD), net), INPUT_PX)
 
 
