@@ -51,3 +51,37 @@ def test_from_a_drawn_set_to_measured_cracks(drawn_set: Path, tmp_path: Path) ->
     assert "drawn" in (out / "report.html").read_text()
     assert cv2.imread(str(out / "masks" / "val_1.png"), cv2.IMREAD_UNCHANGED).shape == (64, 64)
     assert run("show", model).count("drawn")
+
+
+TINY = sorted((Path(__file__).parents[1] / "recipes" / "tiny").glob("*.yaml"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", TINY, ids=lambda path: path.stem)
+@pytest.mark.parametrize("source", ["drawn", pytest.param("real", marks=pytest.mark.real)])
+def test_every_foundation_model_goes_the_whole_way(
+    recipe: Path, source: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    if source == "real":
+        root = request.getfixturevalue("shared_data")
+        settings, judged = [f"data.root={root}"], ["--data", "conglomerate_walls:val", "--root", root]
+    else:
+        folder = request.getfixturevalue("drawn_set")
+        values = {"train": [f"{folder}:train"], "val": [f"{folder}:val"], "classes": ["crack"]}
+        settings, judged = (
+            [f"data.{key}={json.dumps(value)}" for key, value in values.items()],
+            ["--data", f"{folder}:val"],
+        )
+    trained = tmp_path / "run"
+    run("train", recipe, "--out", trained, *(word for setting in settings for word in ("--set", setting)))
+    assert (trained / "weights.safetensors").stat().st_size < 20e6
+    run("model", "merge", trained, "--out", tmp_path / "whole")
+    run("export", tmp_path / "whole", "--out", tmp_path / "whole.onnx")
+    for model, out in ((trained, "tuned"), (tmp_path / "whole.onnx", "exported")):
+        run("evaluate", model, *judged, "--out", tmp_path / out)
+    tuned, exported = (
+        json.loads((tmp_path / out / "scores.json").read_text())["sets"] for out in ("tuned", "exported")
+    )
+    for name, of_set in tuned.items():
+        f1, again = (record["subsets"]["all"]["scores"]["f1@2"]["value"] for record in (of_set, exported[name]))
+        assert again == pytest.approx(f1, abs=1e-3)
