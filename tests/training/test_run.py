@@ -16,8 +16,9 @@ from crackwise.data.feed import CrackDataModule
 from crackwise.errors import DataError, ModelError, RecipeError
 from crackwise.models import build_model
 from crackwise.training.recipe import Recipe
-from crackwise.training.run import column_names, load_run, train
+from crackwise.training.run import column_names, load_run, network_of, train
 from crackwise.training.task import SegmentationTask
+from crackwise.training.validation import THRESHOLDS
 
 MOBILENET = {"name": "mobilenet_fpn"}
 
@@ -274,3 +275,13 @@ def test_a_frozen_batch_normalisation_keeps_its_statistics(drawn_set: Path, tmp_
     model = {"name": "unet", "options": {"encoder": "resnet18"}}
     run = train(recipe_for(drawn_set, model=model, tuning="head", optim={"epochs": 1}), tmp_path / "run")
     assert not load_run(run)[0].training  # its base is the one that the recipe builds
+
+
+def test_a_run_of_no_epoch_is_the_network_as_it_starts_with_a_threshold(drawn_set: Path, tmp_path: Path) -> None:
+    recipe = recipe_for(drawn_set, optim={"epochs": 0})
+    run = train(recipe, tmp_path / "run")
+    model, card, _ = load_run(run)
+    torch.testing.assert_close(model.state_dict(), network_of(recipe).state_dict())
+    assert card.threshold in THRESHOLDS
+    assert card.scores
+    assert train(recipe, tmp_path / "run") == run

@@ -52,7 +52,8 @@ class OptimConfig(Strict):
     """Rate at step 0 relative to ``lr``; it grows linearly over ``warmup_steps``."""
     horizon_steps: PositiveInt | None = None
     """Steps from the end of the warm-up to a rate of 0; default: to the end of the run."""
-    epochs: PositiveInt = 100
+    epochs: NonNegativeInt = 100
+    """0: the network as it starts; validation still chooses its threshold."""
     clip_norm: NonNegativeFloat = 0.0
     """Largest gradient norm; 0 leaves gradients alone."""
 
@@ -96,7 +97,7 @@ class Recipe(Strict):
     @model_validator(mode="after")
     def validates_before_it_ends(self) -> Self:
         """The best epoch is chosen by validation: there must be one."""
-        if self.trainer.validate_every_epochs > self.optim.epochs:
+        if self.trainer.validate_every_epochs > self.optim.epochs > 0:
             raise ValueError(
                 f"trainer.validate_every_epochs={self.trainer.validate_every_epochs} never comes in "
                 f"optim.epochs={self.optim.epochs}; validate at least once"

@@ -75,8 +75,19 @@ def train(recipe: Recipe, out: Path) -> Path:
     with quiet_lightning():
         trainer = make_trainer(recipe, out, [best, last])
         write_atomically(out / "recipe.yaml", recipe.to_yaml().encode())
+        if recipe.optim.epochs == 0:
+            return save_run(out, recipe, start, task, data, untrained_state(trainer, task, data))
         trainer.fit(task, data, ckpt_path=resume if resume.is_file() else None, weights_only=True)
-    return save_run(out, recipe, start, task, data, out / "checkpoints" / f"{recipe.trainer.keep}.ckpt")
+    kept = out / "checkpoints" / f"{recipe.trainer.keep}.ckpt"
+    return save_run(out, recipe, start, task, data, torch.load(kept, map_location="cpu", weights_only=True))
+
+
+def untrained_state(trainer: Trainer, task: SegmentationTask, data: CrackDataModule) -> dict[str, Any]:
+    """What a checkpoint of the network as it starts would hold; one validation chooses the threshold."""
+    trainer.validate(task, data, verbose=False)
+    state: dict[str, Any] = {"state_dict": task.state_dict()}
+    task.on_save_checkpoint(state)
+    return state
 
 
 def column_names(references: Sequence[str]) -> tuple[str, ...]:
@@ -160,10 +171,14 @@ def mlflow_logger(address: str, recipe: Recipe) -> Logger:
 
 
 def save_run(
-    out: Path, recipe: Recipe, start: ModelCard | None, task: SegmentationTask, data: CrackDataModule, kept: Path
+    out: Path,
+    recipe: Recipe,
+    start: ModelCard | None,
+    task: SegmentationTask,
+    data: CrackDataModule,
+    state: dict[str, Any],
 ) -> Path:
-    """Write weights and card of the epoch that is kept."""
-    state: dict[str, Any] = torch.load(kept, map_location="cpu", weights_only=True)
+    """Write weights and card of the checkpoint that is kept."""
     weights = {k.removeprefix("model."): v for k, v in state["state_dict"].items() if k.startswith("model.")}
     task.model.load_state_dict(weights)
     about = None
