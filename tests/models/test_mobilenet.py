@@ -74,6 +74,24 @@ def test_imagenet_weights_are_the_published_ones(shared_data: Path) -> None:
     assert maps[-1].std() > 0.1  # a wrong order of weights leaves the deep maps dead
 
 
+@pytest.mark.parametrize("size", [(64, 96), (67, 91), (7, 5)])
+def test_with_its_half_size_it_answers_with_the_soft_maximum(size: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    plain, half = build().eval(), build(half=True).eval()
+    half.load_state_dict(plain.state_dict())
+    picture = torch.rand(1, 3, *size)
+    h, w = size
+    even = torch.nn.functional.pad(picture, (0, w % 2, 0, h % 2), mode="replicate")
+    smaller = even.unflatten(3, (-1, 2)).unflatten(2, (-1, 2)).mean((3, 5))
+    with torch.no_grad():
+        fine, coarse = plain(picture), plain(smaller)
+        coarse = torch.nn.functional.interpolate(coarse, scale_factor=2, mode="bilinear")[..., :h, :w]
+        expected = 3 * (torch.logaddexp(fine / 3, coarse / 3) - np.log(2))
+        torch.testing.assert_close(half(picture), expected, rtol=0, atol=1e-4)
+        assert ((fine + coarse) / 2 - 1e-4 <= half(picture)).all()
+        assert (half(picture) <= torch.maximum(fine, coarse) + 1e-4).all()
+
+
 def test_with_its_mirror_image_the_trained_network_has_no_handedness() -> None:
     torch.manual_seed(0)
     plain, mirror = build(), build(mirror=True)

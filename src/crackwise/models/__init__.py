@@ -76,7 +76,7 @@ MODELS: dict[str, ModelRow] = {
         summary="MobileNetV2 encoder, light top-down decoder; the packaged model",
         paper="Sandler et al., CVPR 2018 (encoder); Lin et al., CVPR 2017 (decoder)",
         licence="Apache-2.0",
-        multiple_of=32,
+        multiple_of=64,
         input_px=512,
         start="encoder_weights",
     ),
