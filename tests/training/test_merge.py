@@ -20,9 +20,10 @@ from crackwise.backends.export import export
 from crackwise.cli import app
 from crackwise.errors import CrackwiseError, ModelError
 from crackwise.models import count_parameters, sam2
+from crackwise.training.load import load_run
 from crackwise.training.merge import merge
 from crackwise.training.recipe import Recipe
-from crackwise.training.run import load_run, train
+from crackwise.training.run import train
 
 TUNINGS = ["lora:2:all+head", "head", "adapter:4+lora:2+head", "layernorm", "adapter:4"]
 

@@ -15,8 +15,9 @@ from crackwise.backends.export import export
 from crackwise.data.feed import CrackDataModule
 from crackwise.errors import DataError, ModelError, RecipeError
 from crackwise.models import build_model
+from crackwise.training.load import load_run, network_of
 from crackwise.training.recipe import Recipe
-from crackwise.training.run import column_names, load_run, network_of, train
+from crackwise.training.run import column_names, train
 from crackwise.training.task import SegmentationTask
 from crackwise.training.validation import THRESHOLDS
 

@@ -21,7 +21,7 @@ from crackwise.backends.pytorch import PixelsToProbabilities
 from crackwise.errors import ModelError
 from crackwise.imaging.files import write_atomically
 from crackwise.predictor import ModelCard
-from crackwise.training.run import load_run
+from crackwise.training.load import load_run
 
 __all__ = ["EXPORTERS", "Exported", "Parity", "drawn_photo", "export", "measure_parity", "to_onnx"]
 

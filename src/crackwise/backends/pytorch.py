@@ -15,7 +15,7 @@ from crackwise.errors import ModelError
 from crackwise.models import start_of
 from crackwise.models.blocks import TakesPrompts
 from crackwise.predictor import ModelCard
-from crackwise.training.run import load_run
+from crackwise.training.load import load_run
 
 __all__ = ["PixelsToProbabilities", "TorchPredictor", "load"]
 

@@ -121,7 +121,7 @@ class MobileNetFPN(nn.Module):
 
     def __init__(self, class_count: int, *, mirror: bool = False, half: bool = False) -> None:
         super().__init__()
-        self.mirror, self.half = mirror, half
+        self.mirrored, self.halved = mirror, half
         self.encoder = Encoder()
         self.top = nn.Sequential(
             nn.Conv2d(LATERAL_CHANNELS[-1], DECODER_CHANNELS[-1], 1, bias=False),
@@ -137,13 +137,13 @@ class MobileNetFPN(nn.Module):
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """RGB in [0, 1] to one logit per class and pixel."""
-        if self.half and not self.training:
+        if self.halved and not self.training:
             return with_half_size(self.look_twice, x_BCHW)
         return self.look_twice(x_BCHW)
 
     def look_twice(self, x_BCHW: Tensor) -> Tensor:
         """The same, at one size."""
-        if self.mirror and not self.training:
+        if self.mirrored and not self.training:
             return mean_over_mirror(self.look, x_BCHW)
         return self.look(x_BCHW)
 

@@ -10,7 +10,7 @@ from crackwise.imaging.files import refuse_filled, write_atomically, write_folde
 from crackwise.models import count_parameters
 from crackwise.models.tuning import left_when_merged
 from crackwise.models.tuning.lora import merge_lora
-from crackwise.training.run import load_run
+from crackwise.training.load import load_run
 
 __all__ = ["merge"]
 
