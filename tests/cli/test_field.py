@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -56,9 +57,12 @@ def draw_wall(path: Path) -> Path:
 
 
 def start(*arguments: str | Path) -> subprocess.Popen[str]:
+    """The program in a process of its own; an interrupt reaches it even where tests run in the background."""
     command = [sys.executable, "-m", "crackwise", *map(str, arguments)]
     environment = os.environ | {"NO_COLOR": "1"}
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs inherit it ignored
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, **pipes, text=True, env=environment, preexec_fn=heard)
 
 
 Command = Callable[..., tuple[int, str, str]]
