@@ -6,11 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 import yaml
-from safetensors.torch import save_file
 
-from crackwise.models import build_model
 from crackwise.predictor import ModelCard
 
 CARD = ModelCard(name="drawn", version="1", classes=("crack",), threshold=0.5, tile_px=256)
@@ -18,6 +15,11 @@ CARD = ModelCard(name="drawn", version="1", classes=("crack",), threshold=0.5, t
 
 def write(folder: Path, name: str, options: dict[str, object]) -> Path:
     """A run folder of an untrained network."""
+    import torch  # the tests of the field, which share this file, do without
+    from safetensors.torch import save_file
+
+    from crackwise.models import build_model
+
     folder.mkdir()
     recipe = {"name": "drawn", "model": {"name": name, "options": options}, "data": {"train": ["a"], "val": ["b"]}}
     (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe))
