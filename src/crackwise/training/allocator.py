@@ -1,7 +1,8 @@
 """Freed memory kept for the next step.
 
 A step allocates and frees the same tens of megabytes for every map. By default the C library gives such blocks back to
-the system at once, and the system hands out zeroed pages again: on a CPU that is up to a third of a step.
+the system at once, and the system hands out zeroed pages again: on a CPU that can be a fifth of a step
+(`benchmarks/training_step.py`).
 """
 
 from __future__ import annotations
