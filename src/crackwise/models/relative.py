@@ -27,7 +27,7 @@ def fold_relative_positions(encoder: nn.Module) -> None:
     """Let every attention of SAM's encoder run as ``attend`` while it trains, in place; weights and names stay."""
     for module in encoder.modules():
         if isinstance(module, SamVisionAttention):
-            module.forward = functools.partial(either, module, module.forward)  # type: ignore[method-assign]
+            module.forward = functools.partial(either, module, module.forward)  # type: ignore[assignment]
 
 
 def either(attention: SamVisionAttention, plain: Attention, hidden_states: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -51,7 +51,7 @@ def relative_terms(attention: SamVisionAttention, query: Tensor, h: int, w: int)
     """For every query (B, heads, N, D) its term for each row (B, heads, N, H) and each column (B, heads, N, W)."""
     rows_HHD = attention.get_rel_pos(h, h, attention.rel_pos_h)
     columns_WWD = attention.get_rel_pos(w, w, attention.rel_pos_w)
-    grid = query.unflatten(2, (h, w))
+    grid = query.reshape(*query.shape[:2], h, w, -1)
     of_rows = torch.einsum("bnhwd,hkd->bnhwk", grid, rows_HHD).flatten(2, 3)
     of_columns = torch.einsum("bnhwd,wkd->bnhwk", grid, columns_WWD).flatten(2, 3)
     return of_rows, of_columns
