@@ -20,7 +20,7 @@ from pydantic import (
 from crackwise.data.feed import DataConfig
 from crackwise.errors import RecipeError
 from crackwise.losses import LossConfig
-from crackwise.models.tuning.config import Tunings
+from crackwise.models.tuning import Tunings, leaves_a_base
 from crackwise.strict import Strict
 
 __all__ = ["ModelConfig", "OptimConfig", "Recipe", "TrainerConfig", "load_recipe"]
@@ -63,6 +63,12 @@ class TrainerConfig(Strict):
 
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    frozen_bits: Literal[16, 32] = 32
+    """16: weights that a tuning leaves alone take half the memory, and so does what passes between blocks."""
+    checkpoint_gradients: bool = False
+    """Keep only what enters a block of the encoder and compute the rest again: less memory, a third more time."""
+    compile: bool = False
+    """Compile the encoder's blocks: a minute or more at the start, faster steps; needs a compiler on this machine."""
     threads: PositiveInt | None = None
     validate_every_epochs: PositiveInt = 1
     ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = None
@@ -101,6 +107,12 @@ class Recipe(Strict):
             raise ValueError(
                 f"trainer.validate_every_epochs={self.trainer.validate_every_epochs} never comes in "
                 f"optim.epochs={self.optim.epochs}; validate at least once"
+            )
+        frozen = leaves_a_base(self.tuning or ())
+        if self.trainer.frozen_bits == 16 and (self.trainer.precision == "32-true" or not frozen):
+            raise ValueError(
+                "trainer.frozen_bits=16 needs a tuning that leaves weights frozen, and trainer.precision=bf16-mixed or "
+                "16-mixed"
             )
         if self.trainer.keep == "last" and self.optim.epochs % self.trainer.validate_every_epochs:
             raise ValueError(

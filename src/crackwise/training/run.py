@@ -27,8 +27,9 @@ from crackwise.models.tuning import frozen_hash, leaves_a_base, trained_state
 from crackwise.predictor import ModelCard
 from crackwise.training.callbacks import MetricsTable, SeedEachEpoch
 from crackwise.training.card import card_of_start, make_card
+from crackwise.training.economy import compiler_explained, economize
 from crackwise.training.load import BASE_KEY, network_of
-from crackwise.training.recipe import Recipe
+from crackwise.training.recipe import Recipe, load_recipe
 from crackwise.training.task import SegmentationTask
 
 __all__ = ["train"]
@@ -53,6 +54,7 @@ def train(recipe: Recipe, out: Path) -> Path:
     start = card_of_start(recipe)
     data = CrackDataModule(recipe.data, seed=recipe.seed)
     model = network_of(recipe).to(memory_format=torch.channels_last)  # fast for convolutions on CPUs and GPUs alike
+    base = frozen_hash(model) if leaves_a_base(recipe.tuning or ()) else None
     task = SegmentationTask(
         model,
         build_loss(recipe.loss),
@@ -62,19 +64,16 @@ def train(recipe: Recipe, out: Path) -> Path:
         validation_names=column_names(recipe.data.val),
         score=recipe.trainer.score,
     )
-    best = ModelCheckpoint(out / "checkpoints", "best", monitor="val_score", mode="max", enable_version_counter=False)
-    last = ModelCheckpoint(
-        out / "checkpoints", "last", save_top_k=1, enable_version_counter=False, save_on_train_epoch_end=True
-    )
     resume = out / "checkpoints" / "last.ckpt"
-    with quiet_lightning():
-        trainer = make_trainer(recipe, out, [best, last])
+    with quiet_lightning(), compiler_explained():
+        trainer = make_trainer(recipe, out)
+        economize(model, recipe.trainer, precision=trainer.precision)
         write_atomically(out / "recipe.yaml", recipe.to_yaml().encode())
         if recipe.optim.epochs == 0:
-            return save_run(out, recipe, start, task, data, untrained_state(trainer, task, data))
+            return save_run(out, recipe, start, task, data, untrained_state(trainer, task, data), base)
         trainer.fit(task, data, ckpt_path=resume if resume.is_file() else None, weights_only=True)
     kept = out / "checkpoints" / f"{recipe.trainer.keep}.ckpt"
-    return save_run(out, recipe, start, task, data, torch.load(kept, map_location="cpu", weights_only=True))
+    return save_run(out, recipe, start, task, data, torch.load(kept, map_location="cpu", weights_only=True), base)
 
 
 def untrained_state(trainer: Trainer, task: SegmentationTask, data: CrackDataModule) -> dict[str, Any]:
@@ -113,6 +112,9 @@ def quiet_lightning() -> Iterator[None]:
             warnings.filterwarnings("ignore", ".*Checkpoint directory .* exists and is not empty.*")
             warnings.filterwarnings("ignore", ".*in eval mode at the start.*")  # frozen batch normalisations are
             warnings.filterwarnings("ignore", ".*MLFlow only allows.*")  # "@" and ":" of names are left out there
+            warnings.filterwarnings(
+                "ignore", ".*grad attribute of a Tensor that is not a leaf.*"
+            )  # torch.compile looks
             warnings.filterwarnings("ignore", ".*Detected call of `lr_scheduler.step.*")
             yield
     finally:
@@ -122,12 +124,12 @@ def quiet_lightning() -> Iterator[None]:
 def refuse_another(out: Path, recipe: Recipe) -> None:
     """Leave a folder alone that holds a run of another recipe."""
     path = out / "recipe.yaml"
-    if path.is_file() and path.read_text(encoding="utf-8") != recipe.to_yaml():
+    if path.is_file() and load_recipe(path) != recipe:
         raise RecipeError(f"{str(out)!r} holds a run of another recipe. Choose another --out, or delete the folder.")
 
 
-def make_trainer(recipe: Recipe, out: Path, checkpoints: list[ModelCheckpoint]) -> Trainer:
-    """Lightning's loop as the recipe wants it."""
+def make_trainer(recipe: Recipe, out: Path) -> Trainer:
+    """Lightning's loop as the recipe wants it; keeps the best and the last epoch in ``out``."""
     settings = recipe.trainer
     callbacks: list[Callback] = [SeedEachEpoch(recipe.seed)]
     if settings.ema_decay:
@@ -135,7 +137,13 @@ def make_trainer(recipe: Recipe, out: Path, checkpoints: list[ModelCheckpoint]) 
     if settings.patience_epochs:
         patience = math.ceil(settings.patience_epochs / settings.validate_every_epochs)  # Lightning counts validations
         callbacks.append(EarlyStopping("val_score", mode="max", patience=patience))
-    callbacks += [*checkpoints, MetricsTable(out), TQDMProgressBar(refresh_rate=10)]
+    kept = out / "checkpoints"
+    callbacks += [
+        ModelCheckpoint(kept, "best", monitor="val_score", mode="max", enable_version_counter=False),
+        ModelCheckpoint(kept, "last", save_top_k=1, enable_version_counter=False, save_on_train_epoch_end=True),
+        MetricsTable(out),
+        TQDMProgressBar(refresh_rate=10),
+    ]
     try:
         return Trainer(
             accelerator=settings.accelerator,
@@ -172,13 +180,14 @@ def save_run(
     task: SegmentationTask,
     data: CrackDataModule,
     state: dict[str, Any],
+    base: str | None,
 ) -> Path:
-    """Write weights and card of the checkpoint that is kept."""
+    """Write weights and card of the checkpoint that is kept; ``base`` is the hash of what a tuning left alone."""
     weights = {k.removeprefix("model."): v for k, v in state["state_dict"].items() if k.startswith("model.")}
     task.model.load_state_dict(weights)
     about = None
-    if leaves_a_base(recipe.tuning or ()):  # it can be built again: only what was learnt, and on which base
-        weights, about = trained_state(task.model), {BASE_KEY: frozen_hash(task.model)}
+    if base is not None:  # it can be built again: only what was learnt
+        weights, about = trained_state(task.model), {BASE_KEY: base}
     write_atomically(out / "weights.safetensors", save({k: v.contiguous() for k, v in weights.items()}, about))
     card = make_card(
         recipe,

@@ -131,12 +131,19 @@ class SegmentationTask(LightningModule):
 
 def adamw(groups: list[dict[str, Any]], config: OptimConfig) -> torch.optim.Optimizer:
     """Loshchilov and Hutter, ICLR 2019."""
-    return torch.optim.AdamW(groups, weight_decay=config.weight_decay)
+    return torch.optim.AdamW(groups, weight_decay=config.weight_decay, fused=is_fused(config))
 
 
 def sgd(groups: list[dict[str, Any]], config: OptimConfig) -> torch.optim.Optimizer:
     """Stochastic gradient descent with momentum."""
-    return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay)
+    return torch.optim.SGD(
+        groups, lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay, fused=is_fused(config)
+    )
+
+
+def is_fused(config: OptimConfig) -> bool:
+    """Whether one kernel updates all weights; Lightning does not clip gradients for one in mixed precision."""
+    return not config.clip_norm
 
 
 OPTIMIZERS: dict[str, Callable[[list[dict[str, Any]], OptimConfig], torch.optim.Optimizer]] = {
