@@ -20,6 +20,7 @@ from pydantic import (
 from crackwise.data.feed import DataConfig
 from crackwise.errors import RecipeError
 from crackwise.losses import LossConfig
+from crackwise.models.tuning import leaves_a_base
 from crackwise.models.tuning.config import Tunings
 from crackwise.strict import Strict
 
@@ -73,6 +74,11 @@ class TrainerConfig(Strict):
     """Which epoch becomes the run's weights; the last is less of a lottery where validation sets are small."""
     patience_epochs: PositiveInt | None = None
     """Stop when the score has not risen for so many epochs."""
+    cache: Literal["f32", "bf16", "f16"] | None = None
+    """Compute the features of the frozen encoder once per view, and keep them in this form; for tunings that train
+    nothing before them, and a fixed number of views (``data.views_per_picture``)."""
+    cache_folder: str | None = None
+    """Where the features are kept; default: ``features`` in the run folder."""
     mlflow: str | None = None
     """Tracking address, for example ``sqlite:///mlflow.db``; nothing is logged there by default."""
 
@@ -105,6 +111,19 @@ class Recipe(Strict):
         if self.trainer.keep == "last" and self.optim.epochs % self.trainer.validate_every_epochs:
             raise ValueError(
                 "trainer.keep=last needs a validation after the last epoch: make validate_every_epochs fit"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def caches_what_comes_again(self) -> Self:
+        """Features can be kept of a frozen encoder and of views that there is a number of."""
+        if self.trainer.cache and self.data.views_per_picture is None:
+            raise ValueError(
+                f"trainer.cache={self.trainer.cache} needs views that come again: set data.views_per_picture"
+            )
+        if self.trainer.cache and not leaves_a_base(self.tuning or ()):
+            raise ValueError(
+                f"trainer.cache={self.trainer.cache} needs a tuning that leaves the encoder alone, such as head"
             )
         return self
 

@@ -53,6 +53,9 @@ class DataConfig(Strict):
     batch_size: PositiveInt = 16
     workers: NonNegativeInt = 0
     augment: AugmentConfig = AugmentConfig()
+    views_per_picture: PositiveInt | None = None
+    """Every picture has so many views, drawn once from the seed, and every epoch draws among them; default: every
+    view is new."""
     paste_p: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Probability of painting cracks of another training picture onto a crack-free one."""
     relief_p: Annotated[float, Field(ge=0, le=1)] = 0.0
