@@ -5,7 +5,8 @@
 
 Both ways train the same views of drawn photographs with the same network of random weights, in turns, in one process;
 decoding, augmentation, loss and optimiser are in both. What is printed: the time it took to compute the features once,
-the median time of an epoch of each way, and their ratio. Nothing is validated.
+the median time of an epoch of each way, and their ratio; on the wall clock, and of the processor, which is steady
+where others work too. Nothing is validated.
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ import argparse
 import statistics
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -67,15 +71,28 @@ def recipe_of(options: argparse.Namespace, photographs: Path) -> Recipe:
     )
 
 
-def epoch_s(task: SegmentationTask, data: CrackDataModule, optimizer: torch.optim.Optimizer) -> float:
+class Seconds(NamedTuple):
+    """What something took on the wall clock and of the processor: the second is steady where others work too."""
+
+    wall: float
+    cpu: float
+
+
+@contextmanager
+def timed(times: list[Seconds]) -> Iterator[None]:
+    """Append what the block takes."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    yield
+    times.append(Seconds(time.perf_counter() - wall, time.process_time() - cpu))
+
+
+def train_epoch(task: SegmentationTask, data: CrackDataModule, optimizer: torch.optim.Optimizer) -> None:
     """Train once through the draws of an epoch."""
-    start = time.perf_counter()
     for batch in data.train_dataloader():
         optimizer.zero_grad()
         logits = task(batch.image) if isinstance(batch, Sample) else task.go_on(batch)
         task.loss(logits.float(), batch.target).backward()
         optimizer.step()
-    return time.perf_counter() - start
 
 
 def main() -> None:
@@ -103,21 +120,24 @@ def main() -> None:
             total_steps=1,
         )
         optimizer = task.configure_optimizers()["optimizer"]
-        start = time.perf_counter()
-        store = plan_features(recipe, Path(folder, "run"), task.model, data, device=torch.device("cpu"))
-        task.shortcut, kept = store.shortcut, store.fill()
-        print(f"features   {time.perf_counter() - start:8.2f} s once, {store.bytes_per_view() / 1e6:.3g} MB a view")
+        once: list[Seconds] = []
+        with timed(once):
+            store = plan_features(recipe, Path(folder, "run"), task.model, data, device=torch.device("cpu"))
+            task.shortcut, kept = store.shortcut, store.fill()
         ways: dict[str, Dataset[object]] = {"pictures": data.views, "features": kept}
-        times_s: dict[str, list[float]] = {way: [] for way in ways}
+        times: dict[str, list[Seconds]] = {way: [] for way in ways}
         for _ in range(options.rounds):
             for way, views in ways.items():
                 data.views = views
-                times_s[way].append(epoch_s(task, data, optimizer))
-    medians = {way: statistics.median(values) for way, values in times_s.items()}
-    for way, value in medians.items():
-        each = ", ".join(f"{seconds:.2f}" for seconds in times_s[way])
-        print(f"{way:<10} {value:8.2f} s an epoch of {data.steps_per_epoch * options.batch_size} views ({each})")
-    print(f"ratio      {medians['pictures'] / medians['features']:8.1f}")
+                with timed(times[way]):
+                    train_epoch(task, data, optimizer)
+    print(f"an epoch of {data.steps_per_epoch * options.batch_size} views, {store.bytes_per_view() / 1e6:.3g} MB each")
+    print(f"{'once':<9} {once[0].wall:8.2f} s, {once[0].cpu:8.2f} s of the processor")
+    medians = {way: Seconds(*map(statistics.median, zip(*seconds, strict=True))) for way, seconds in times.items()}
+    for way, median in medians.items():
+        print(f"{way:<9} {median.wall:8.2f} s, {median.cpu:8.2f} s of the processor")
+    slow, fast = medians["pictures"], medians["features"]
+    print(f"{'ratio':<9} {slow.wall / fast.wall:8.1f}    {slow.cpu / fast.cpu:8.1f}")
 
 
 if __name__ == "__main__":

@@ -89,3 +89,6 @@ def test_a_plain_view_is_the_whole_picture_whatever_its_seed(drawn_set: Path) ->
             assert first.target.equal(plain.labelled(1).target)
     with pytest.raises(ValidationError, match="so flip_p, blur_p would do nothing"):
         AugmentConfig(plain=True, flip_p=0.1, blur_p=0)
+    train = {"ref": f"{drawn_set}:train", "scale": (1.0, 2.0)}
+    with pytest.raises(ValidationError, match="scale of a training set would do nothing"):
+        DataConfig.model_validate(values | {"train": [train], "augment": {"plain": True}})
