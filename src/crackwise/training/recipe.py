@@ -79,6 +79,11 @@ class TrainerConfig(Strict):
     """Which epoch becomes the run's weights; the last is less of a lottery where validation sets are small."""
     patience_epochs: PositiveInt | None = None
     """Stop when the score has not risen for so many epochs."""
+    cache: Literal["f32", "bf16", "f16"] | None = None
+    """Compute the features of the frozen encoder once per view, and keep them in this form; for tunings that train
+    nothing before them, and a fixed number of views (``data.views_per_picture``)."""
+    cache_folder: str | None = None
+    """Where the features are kept; default: ``features`` in the run folder."""
     mlflow: str | None = None
     """Tracking address, for example ``sqlite:///mlflow.db``; nothing is logged there by default."""
 
@@ -108,16 +113,29 @@ class Recipe(Strict):
                 f"trainer.validate_every_epochs={self.trainer.validate_every_epochs} never comes in "
                 f"optim.epochs={self.optim.epochs}; validate at least once"
             )
-        frozen = leaves_a_base(self.tuning or ())
-        if self.trainer.frozen_bits == 16 and (self.trainer.precision == "32-true" or not frozen):
-            raise ValueError(
-                "trainer.frozen_bits=16 needs a tuning that leaves weights frozen, and trainer.precision=bf16-mixed or "
-                "16-mixed"
-            )
         if self.trainer.keep == "last" and self.optim.epochs % self.trainer.validate_every_epochs:
             raise ValueError(
                 "trainer.keep=last needs a validation after the last epoch: make validate_every_epochs fit"
             )
+        return self
+
+    @model_validator(mode="after")
+    def saves_where_weights_are_frozen(self) -> Self:
+        """Only a frozen weight can be held in 16 bits; only a frozen encoder gives a view the same features again."""
+        settings, frozen = self.trainer, leaves_a_base(self.tuning or ())
+        if settings.frozen_bits == 16 and (settings.precision == "32-true" or not frozen):
+            raise ValueError(
+                "trainer.frozen_bits=16 needs a tuning that leaves weights frozen, and trainer.precision=bf16-mixed or "
+                "16-mixed"
+            )
+        if settings.cache and self.data.views_per_picture is None:
+            raise ValueError(f"trainer.cache={settings.cache} needs views that come again: set data.views_per_picture")
+        if settings.cache and not frozen:
+            raise ValueError(
+                f"trainer.cache={settings.cache} needs a tuning that leaves the encoder alone, such as head"
+            )
+        if settings.cache and settings.compile:
+            raise ValueError("trainer.cache runs the encoder once: trainer.compile would gain nothing; leave it out")
         return self
 
     @classmethod

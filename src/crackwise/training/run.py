@@ -28,6 +28,7 @@ from crackwise.predictor import ModelCard
 from crackwise.training.callbacks import MetricsTable, SeedEachEpoch
 from crackwise.training.card import card_of_start, make_card
 from crackwise.training.economy import compiler_explained, economize
+from crackwise.training.features import FeatureStore, plan_features
 from crackwise.training.load import BASE_KEY, network_of
 from crackwise.training.recipe import Recipe, load_recipe
 from crackwise.training.task import SegmentationTask
@@ -68,12 +69,25 @@ def train(recipe: Recipe, out: Path) -> Path:
     with quiet_lightning(), compiler_explained():
         trainer = make_trainer(recipe, out)
         economize(model, recipe.trainer, precision=trainer.precision)
+        store = planned(recipe, out, task, data, trainer)
         write_atomically(out / "recipe.yaml", recipe.to_yaml().encode())
         if recipe.optim.epochs == 0:
             return save_run(out, recipe, start, task, data, untrained_state(trainer, task, data), base)
+        if store:
+            data.views, task.shortcut = store.fill(), store.shortcut
         trainer.fit(task, data, ckpt_path=resume if resume.is_file() else None, weights_only=True)
     kept = out / "checkpoints" / f"{recipe.trainer.keep}.ckpt"
     return save_run(out, recipe, start, task, data, torch.load(kept, map_location="cpu", weights_only=True), base)
+
+
+def planned(
+    recipe: Recipe, out: Path, task: SegmentationTask, data: CrackDataModule, trainer: Trainer
+) -> FeatureStore | None:
+    """The features that steps will start from; None where they start from pictures."""
+    if recipe.trainer.cache is None or recipe.optim.epochs == 0:
+        return None
+    precision, device = trainer.precision_plugin.forward_context, trainer.strategy.root_device
+    return plan_features(recipe, out, task.model, data, device=device, precision=precision)
 
 
 def untrained_state(trainer: Trainer, task: SegmentationTask, data: CrackDataModule) -> dict[str, Any]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from lightning import LightningDataModule
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from crackwise.data.feed.config import DataConfig, data_items
 from crackwise.data.feed.drawing import Draws, Views
@@ -22,6 +24,8 @@ class CrackDataModule(LightningDataModule):
         self.config = config
         self.seed = seed
         self.parts, self.validation, self.leaks = data_items(config)
+        self.views: Dataset[Any] = Views(self.parts, config)
+        """What a step draws from; views that are stored as something else may stand in for it."""
 
     @property
     def steps_per_epoch(self) -> int:
@@ -29,14 +33,16 @@ class CrackDataModule(LightningDataModule):
         pictures = sum(len(part.items) for part in self.parts)
         return self.config.steps_per_epoch or max(1, pictures // self.config.batch_size)
 
-    def train_dataloader(self) -> DataLoader[Sample]:
+    def train_dataloader(self) -> DataLoader[Any]:
         """Batches of views, pictures drawn with the weights of their sets."""
         config = self.config
         weights = [part.config.weight for part in self.parts for _ in part.items]
         return DataLoader(
-            Views(self.parts, config),
+            self.views,
             batch_size=config.batch_size,
-            sampler=Draws(weights, self.steps_per_epoch * config.batch_size, self.seed, self.epoch),
+            sampler=Draws(
+                weights, self.steps_per_epoch * config.batch_size, self.seed, self.epoch, config.views_per_picture
+            ),
             num_workers=config.workers,
             drop_last=True,
             generator=torch.Generator().manual_seed(self.seed),  # else the global one is drawn from, at another moment
