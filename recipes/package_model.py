@@ -1,6 +1,7 @@
 """From a finished run of ``packaged.yaml`` to the model file inside the package.
 
     crackwise train recipes/packaged_stage1.yaml --out runs/packaged_stage1
+    crackwise train recipes/packaged_stage2.yaml --out runs/packaged_stage2
     crackwise train recipes/packaged.yaml --out runs/packaged
     python recipes/package_model.py runs/packaged
 
