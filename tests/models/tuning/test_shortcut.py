@@ -16,7 +16,7 @@ SMALL: dict[str, dict[str, object]] = {
     "cracksam": {"size": "tiny", "input_px": 64, "normalize": "sam"},
     "sam2": {"size": "nano", "input_px": 64},
     "clipseg": {"size": "tiny"},
-    "mobilenet_fpn": {"mirror": True},
+    "mobilenet_fpn": {"looks": 2},
     "unet": {"encoder": "resnet18"},
     "deeplabv3plus": {"encoder": "resnet18"},
 }
