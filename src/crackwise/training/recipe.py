@@ -62,8 +62,13 @@ class TrainerConfig(Strict):
     """How the loop runs."""
 
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    devices: PositiveInt = 1
+    """How many GPUs, or processes on a CPU, share each batch: by one alone the same recipe gives the same weights."""
+    strategy: Literal["auto", "ddp", "fsdp"] = "auto"
+    """``ddp``: every device holds the network; ``fsdp``: GPUs share it; ``auto``: ddp on more than one device."""
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     threads: PositiveInt | None = None
+    """Per device."""
     validate_every_epochs: PositiveInt = 1
     ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Validate and keep an exponential moving average of the weights."""
@@ -106,6 +111,18 @@ class Recipe(Strict):
             raise ValueError(
                 "trainer.keep=last needs a validation after the last epoch: make validate_every_epochs fit"
             )
+        return self
+
+    @model_validator(mode="after")
+    def spreads_evenly(self) -> Self:
+        """Every device takes as much of each batch."""
+        devices, batch = self.trainer.devices, self.data.batch_size
+        if batch % devices:
+            raise ValueError(
+                f"data.batch_size={batch} is what all devices share: trainer.devices={devices} must divide it"
+            )
+        if self.trainer.strategy == "fsdp" and (self.optim.clip_norm or self.trainer.ema_decay):
+            raise ValueError("trainer.strategy=fsdp knows neither optim.clip_norm nor trainer.ema_decay; take ddp")
         return self
 
     @classmethod

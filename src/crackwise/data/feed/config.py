@@ -51,7 +51,9 @@ class DataConfig(Strict):
     allow_leakage: bool = False
     """Train on a leaking split all the same; the model card says so."""
     batch_size: PositiveInt = 16
+    """Pictures in one step, however many devices share them."""
     workers: NonNegativeInt = 0
+    """Loading processes per device."""
     augment: AugmentConfig = AugmentConfig()
     paste_p: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Probability of painting cracks of another training picture onto a crack-free one."""

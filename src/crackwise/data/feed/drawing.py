@@ -10,6 +10,7 @@ from torch.utils.data import Dataset, Sampler
 from crackwise.data.augment import build_augmentation, lay_relief, move_labels, narrow, paste_crack, random_view
 from crackwise.data.augment.draws import chance, uniform
 from crackwise.data.feed.config import DataConfig, TrainingItems
+from crackwise.data.feed.share import WHOLE, Share
 from crackwise.data.folder import CrackDataset
 from crackwise.data.sample import Sample
 from crackwise.errors import DataError
@@ -23,23 +24,27 @@ Draw = tuple[int, int]
 class Draws(Sampler[Draw]):
     """Pictures drawn by weight, each with the seed of its view: an epoch's draws depend on its number alone.
 
-    So a resumed run sees what an unbroken one would have seen, however many workers load it.
+    So a resumed run sees what an unbroken one would have seen, however many workers load it. Of several processes each
+    takes its share of the same draws: together their batches are those that one process would have made.
     """
 
-    def __init__(self, weights: Sequence[float], count: int, seed: int, epoch: Callable[[], int]) -> None:
+    def __init__(
+        self, weights: Sequence[float], count: int, seed: int, epoch: Callable[[], int], share: Share = WHOLE
+    ) -> None:
         self.weights = torch.tensor(weights, dtype=torch.double)
         self.count = count
         self.seed = seed
         self.epoch = epoch
+        self.share = share
 
     def __len__(self) -> int:
-        return self.count
+        return len(range(self.count)[self.share.part])
 
     def __iter__(self) -> Iterator[Draw]:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch())
         indices = torch.multinomial(self.weights, self.count, replacement=True, generator=generator)
         seeds = torch.randint(2**62, (self.count,), generator=generator)
-        return zip(indices.tolist(), seeds.tolist(), strict=True)
+        return zip(indices[self.share.part].tolist(), seeds[self.share.part].tolist(), strict=True)
 
 
 class Views(Dataset[Sample]):
