@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -92,14 +93,17 @@ def test_with_its_half_size_it_answers_with_the_soft_maximum(size: tuple[int, in
         assert (half(picture) <= torch.maximum(fine, coarse) + 1e-4).all()
 
 
-def test_with_its_mirror_image_the_trained_network_has_no_handedness() -> None:
+@pytest.mark.parametrize(("looks", "turns"), [(2, 1), (8, 4)])
+def test_looking_at_every_posture_the_trained_network_has_no_handedness(looks: Literal[2, 8], turns: int) -> None:
     torch.manual_seed(0)
-    plain, mirror = build(), build(mirror=True)
-    mirror.load_state_dict(plain.state_dict())
+    plain, many = build(), build(looks=looks)
+    many.load_state_dict(plain.state_dict())
     picture = torch.rand(1, 3, 67, 90)
+    plain.eval()
     with torch.no_grad():
-        one, other = plain.eval()(picture), plain(picture.flip(-1)).flip(-1)
-        both = mirror.eval()(picture)
-        torch.testing.assert_close(both, (one + other) / 2, rtol=0, atol=2e-6)
-        torch.testing.assert_close(mirror(picture.flip(-1)).flip(-1), both, rtol=0, atol=2e-6)
-        assert torch.equal(mirror.train()(picture), plain.train()(picture))
+        each = [plain(torch.rot90(picture, k, (2, 3))).rot90(-k, (2, 3)) for k in range(turns)]
+        each += [plain(torch.rot90(picture.flip(-1), k, (2, 3))).rot90(-k, (2, 3)).flip(-1) for k in range(turns)]
+        mean = many.eval()(picture)
+        torch.testing.assert_close(mean, torch.stack(each).mean(0), rtol=0, atol=3e-6)
+        torch.testing.assert_close(many(picture.flip(-1)).flip(-1), mean, rtol=0, atol=3e-6)
+        assert torch.equal(many.train()(picture), plain.train()(picture))

@@ -123,6 +123,13 @@ def test_a_finished_run_is_left_as_it_is(drawn_set: Path, tmp_path: Path) -> Non
     assert before == {path.name: path.stat().st_mtime_ns for path in run.iterdir() if path.is_file()}
 
 
+def test_a_run_begun_before_an_option_existed_is_the_same_run(drawn_set: Path, tmp_path: Path) -> None:
+    recipe = recipe_for(drawn_set, optim={"epochs": 0})
+    page = train(recipe, tmp_path / "run") / "recipe.yaml"
+    page.write_text("".join(line for line in page.read_text().splitlines(True) if "frozen_bits" not in line))
+    assert train(recipe, tmp_path / "run") == tmp_path / "run"
+
+
 def test_a_large_seed_is_a_seed(drawn_set: Path, tmp_path: Path) -> None:
     train(recipe_for(drawn_set, seed=2**32 - 1, optim={"epochs": 1}), tmp_path / "run")
 

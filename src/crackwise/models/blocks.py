@@ -25,7 +25,7 @@ __all__ = [
     "TrainingOnly",
     "TwoWay",
     "map_outputs",
-    "mean_over_mirror",
+    "mean_over_looks",
     "pad_to_multiple",
     "with_half_size",
 ]
@@ -79,9 +79,18 @@ def pad_to_multiple(x_BCHW: Tensor, multiple: int) -> Tensor:
     return F.pad(x_BCHW, (0, -w % multiple, 0, -h % multiple), mode="replicate")
 
 
-def mean_over_mirror(function: Callable[[Tensor], Tensor], x_BCHW: Tensor) -> Tensor:
-    """Mean of the logits that a network gives a picture and its mirror image: at a half, the surer look decides."""
-    return (function(x_BCHW) + function(x_BCHW.flip(-1)).flip(-1)) / 2
+def mean_over_looks(function: Callable[[Tensor], Tensor], x_BCHW: Tensor, looks: int) -> Tensor:
+    """Mean of the logits that a network gives a picture in several postures: at a half, the surest look decides.
+
+    ``looks``: 1 the picture alone, 2 it and its mirror image, 8 both turned by every right angle.
+    """
+    logits = []
+    for turn in range(4 if looks == 8 else 1):
+        x = torch.rot90(x_BCHW, turn, (2, 3))
+        logits.append(torch.rot90(function(x), -turn, (2, 3)))
+        if looks > 1:
+            logits.append(torch.rot90(function(x.flip(-1)).flip(-1), -turn, (2, 3)))
+    return torch.stack(logits).mean(0)
 
 
 def with_half_size(function: Callable[[Tensor], Tensor], x_BCHW: Tensor) -> Tensor:

@@ -1,18 +1,20 @@
-"""What a network costs, told without allocating it."""
+"""What a network costs: told without allocating it, and counted in a step."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
 from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from crackwise.models import build_model
 
-__all__ = ["build_on_meta", "multiply_adds"]
+__all__ = ["build_on_meta", "multiply_adds", "saved_for_backward"]
 
 
 def build_on_meta(name: str, classes: Sequence[str] = ("crack",), **options: object) -> nn.Module:
@@ -30,6 +32,25 @@ def multiply_adds(model: nn.Module, side_px: int) -> int:
         model(torch.empty(1, 3, side_px, side_px, device=device))
     model.train(was_training)
     return int(counter.get_total_flops() // 2)
+
+
+@contextmanager
+def saved_for_backward(model: nn.Module) -> Iterator[dict[int, int]]:
+    """Collects the bytes of every storage that the forward inside keeps for the way back; parameters do not count.
+
+    The bytes stand by the storage's address; the result of the forward must live until they are read.
+    """
+    own = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
+    kept: dict[int, int] = {}
+
+    def count(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with saved_tensors_hooks(count, lambda tensor: tensor):
+        yield kept
 
 
 class RangesOnCpu(TorchFunctionMode):

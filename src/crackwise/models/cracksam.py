@@ -17,6 +17,7 @@ from transformers import SamConfig, SamMaskDecoderConfig, SamModel, SamPromptEnc
 from crackwise.errors import ModelError
 from crackwise.models.blocks import FixedSize, Normalize, TwoWay
 from crackwise.models.checkpoints import Stretch, lay_over, pretrained
+from crackwise.models.relative import fold_relative_positions
 from crackwise.models.tuning import Anatomy
 
 __all__ = ["SIZES", "CrackSAM", "build"]
@@ -125,6 +126,7 @@ def build(
         published = {name: facts(configuration(each, input_px, 2)) for name, each in SIZES.items()}
         tensors = pretrained(base, {"sam": SamModel}, size=size, published=published, facts=facts)
         lay_over(sam, tensors, base, fresh=FRESH, stretches=stretches(SIZES[size]))
+    fold_relative_positions(sam.vision_encoder)
     net: nn.Module = TwoWay(CrackSAM(sam))
     if normalize == "sam":
         net = nn.Sequential(Normalize(SAM_MEAN, SAM_STD), net)

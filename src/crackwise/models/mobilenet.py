@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from crackwise.errors import ModelError
-from crackwise.models.blocks import mean_over_mirror, with_half_size
+from crackwise.models.blocks import mean_over_looks, with_half_size
 
 __all__ = ["MobileNetFPN", "build", "load_encoder_weights"]
 
@@ -119,9 +120,9 @@ class Merge(nn.Module):
 class MobileNetFPN(nn.Module):
     """RGB in [0, 1] (B, 3, H, W) to logits (B, K, H, W); any height and width."""
 
-    def __init__(self, class_count: int, *, mirror: bool = False, half: bool = False) -> None:
+    def __init__(self, class_count: int, *, looks: int = 1, half: bool = False) -> None:
         super().__init__()
-        self.mirrored, self.halved = mirror, half
+        self.looks, self.halved = looks, half
         self.encoder = Encoder()
         self.top = nn.Sequential(
             nn.Conv2d(LATERAL_CHANNELS[-1], DECODER_CHANNELS[-1], 1, bias=False),
@@ -138,14 +139,12 @@ class MobileNetFPN(nn.Module):
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """RGB in [0, 1] to one logit per class and pixel."""
         if self.halved and not self.training:
-            return with_half_size(self.look_twice, x_BCHW)
-        return self.look_twice(x_BCHW)
+            return with_half_size(self.look_around, x_BCHW)
+        return self.look_around(x_BCHW)
 
-    def look_twice(self, x_BCHW: Tensor) -> Tensor:
+    def look_around(self, x_BCHW: Tensor) -> Tensor:
         """The same, at one size."""
-        if self.mirrored and not self.training:
-            return mean_over_mirror(self.look, x_BCHW)
-        return self.look(x_BCHW)
+        return mean_over_looks(self.look, x_BCHW, 1 if self.training else self.looks)
 
     def look(self, x_BCHW: Tensor) -> Tensor:
         """The same, at the picture alone."""
@@ -176,14 +175,19 @@ def load_encoder_weights(encoder: Encoder, path: Path) -> None:
 
 
 def build(
-    classes: Sequence[str] = ("crack",), *, encoder_weights: str | None = None, mirror: bool = False, half: bool = False
+    classes: Sequence[str] = ("crack",),
+    *,
+    encoder_weights: str | None = None,
+    looks: Literal[1, 2, 8] = 1,
+    half: bool = False,
 ) -> MobileNetFPN:
     """The network, its encoder started from ``encoder_weights`` (a path to an npz) where given.
 
-    ``mirror``: once trained, it looks at a picture and its mirror image and answers with the mean, in twice the time.
+    ``looks``: once trained, it answers with the mean over the picture alone (1), with its mirror image (2), or with
+    both turned by every right angle (8); the time grows with them.
     ``half``: it looks at the picture at half size too and answers with the soft maximum, in 1.25 times the time.
     """
-    net = MobileNetFPN(len(classes), mirror=mirror, half=half)
+    net = MobileNetFPN(len(classes), looks=looks, half=half)
     if encoder_weights is not None:
         load_encoder_weights(net.encoder, Path(encoder_weights))
     return net

@@ -66,7 +66,8 @@ class JoinedBatchNorm(_BatchNorm):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, ...) to the same shape."""
         if not self.training:
-            return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
+            alone = self.running_mean is None
+            return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, alone, eps=self.eps)
         axes, shape = [0, *range(2, x.dim())], (1, -1, *[1] * (x.dim() - 2))
         mean = joined_sum(x.float().mean(axes)) / process_count()
         centred = x.float() - mean.view(shape)
@@ -80,8 +81,11 @@ class JoinedBatchNorm(_BatchNorm):
     @torch.no_grad()
     def remember(self, mean: Tensor, variance: Tensor, count: int) -> None:
         """Move the running statistics towards those of a batch of ``count`` values per channel."""
-        if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
+        if not self.track_running_stats:
             return
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        assert self.num_batches_tracked is not None
         self.num_batches_tracked.add_(1)
         step = 1 / self.num_batches_tracked.item() if self.momentum is None else self.momentum
         self.running_mean.lerp_(mean, step)

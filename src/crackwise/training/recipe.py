@@ -20,7 +20,7 @@ from pydantic import (
 from crackwise.data.feed import DataConfig
 from crackwise.errors import RecipeError
 from crackwise.losses import LossConfig
-from crackwise.models.tuning.config import Tunings
+from crackwise.models.tuning import Tunings, leaves_a_base
 from crackwise.strict import Strict
 
 __all__ = ["ModelConfig", "OptimConfig", "Recipe", "TrainerConfig", "load_recipe"]
@@ -67,6 +67,12 @@ class TrainerConfig(Strict):
     strategy: Literal["auto", "ddp", "fsdp"] = "auto"
     """``ddp``: every device holds the network; ``fsdp``: GPUs share it; ``auto``: ddp on more than one device."""
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    frozen_bits: Literal[16, 32] = 32
+    """16: weights that a tuning leaves alone take half the memory, and so does what passes between blocks."""
+    checkpoint_gradients: bool = False
+    """Keep only what enters a block of the encoder and compute the rest again: less memory, a third more time."""
+    compile: bool = False
+    """Compile the encoder's blocks: a minute or more at the start, faster steps; needs a compiler on this machine."""
     threads: PositiveInt | None = None
     """Per device."""
     validate_every_epochs: PositiveInt = 1
@@ -78,6 +84,11 @@ class TrainerConfig(Strict):
     """Which epoch becomes the run's weights; the last is less of a lottery where validation sets are small."""
     patience_epochs: PositiveInt | None = None
     """Stop when the score has not risen for so many epochs."""
+    cache: Literal["f32", "bf16", "f16"] | None = None
+    """Compute the features of the frozen encoder once per view, and keep them in this form; for tunings that train
+    nothing before them, and a fixed number of views (``data.views_per_picture``)."""
+    cache_folder: str | None = None
+    """Where the features are kept; default: ``features`` in the run folder."""
     mlflow: str | None = None
     """Tracking address, for example ``sqlite:///mlflow.db``; nothing is logged there by default."""
 
@@ -114,15 +125,41 @@ class Recipe(Strict):
         return self
 
     @model_validator(mode="after")
-    def spreads_evenly(self) -> Self:
-        """Every device takes as much of each batch."""
-        devices, batch = self.trainer.devices, self.data.batch_size
+    def shares_evenly(self) -> Self:
+        """Every device takes as much of each batch; a network in pieces can be asked for less."""
+        devices, batch, settings = self.trainer.devices, self.data.batch_size, self.trainer
         if batch % devices:
             raise ValueError(
                 f"data.batch_size={batch} is what all devices share: trainer.devices={devices} must divide it"
             )
-        if self.trainer.strategy == "fsdp" and (self.optim.clip_norm or self.trainer.ema_decay):
-            raise ValueError("trainer.strategy=fsdp knows neither optim.clip_norm nor trainer.ema_decay; take ddp")
+        unknown = {
+            "optim.clip_norm": self.optim.clip_norm,
+            "trainer.ema_decay": settings.ema_decay,
+            "trainer.frozen_bits=16": settings.frozen_bits == 16,
+            "trainer.cache": settings.cache,
+        }
+        asked = [name for name, value in unknown.items() if value]
+        if settings.strategy == "fsdp" and asked:
+            raise ValueError(f"trainer.strategy=fsdp does not go with {', '.join(asked)}; leave it out, or take ddp")
+        return self
+
+    @model_validator(mode="after")
+    def saves_where_weights_are_frozen(self) -> Self:
+        """Only a frozen weight can be held in 16 bits; only a frozen encoder gives a view the same features again."""
+        settings, frozen = self.trainer, leaves_a_base(self.tuning or ())
+        if settings.frozen_bits == 16 and (settings.precision == "32-true" or not frozen):
+            raise ValueError(
+                "trainer.frozen_bits=16 needs a tuning that leaves weights frozen, and trainer.precision=bf16-mixed or "
+                "16-mixed"
+            )
+        if settings.cache and self.data.views_per_picture is None:
+            raise ValueError(f"trainer.cache={settings.cache} needs views that come again: set data.views_per_picture")
+        if settings.cache and not frozen:
+            raise ValueError(
+                f"trainer.cache={settings.cache} needs a tuning that leaves the encoder alone, such as head"
+            )
+        if settings.cache and settings.compile:
+            raise ValueError("trainer.cache runs the encoder once: trainer.compile would gain nothing; leave it out")
         return self
 
     @classmethod

@@ -19,7 +19,7 @@ from lightning.pytorch.loggers import Logger
 from safetensors.torch import save
 from torch import nn
 
-from crackwise.data.feed import CrackDataModule
+from crackwise.data.feed import CrackDataModule, Share
 from crackwise.data.folder import parse_reference
 from crackwise.errors import RecipeError, needs_extra
 from crackwise.imaging.files import write_atomically
@@ -29,8 +29,10 @@ from crackwise.predictor import ModelCard
 from crackwise.training.callbacks import MetricsTable, SeedEachEpoch
 from crackwise.training.card import card_of_start, make_card
 from crackwise.training.devices import run_on_devices, strategy_and_plugins
+from crackwise.training.economy import compiler_explained, economize
+from crackwise.training.features import FeatureStore, plan_features
 from crackwise.training.load import BASE_KEY, network_of
-from crackwise.training.recipe import Recipe
+from crackwise.training.recipe import Recipe, load_recipe
 from crackwise.training.task import SegmentationTask
 
 __all__ = ["train"]
@@ -61,6 +63,7 @@ def fit(recipe: Recipe, out: Path) -> None:
     start = card_of_start(recipe)
     data = CrackDataModule(recipe.data, seed=recipe.seed)
     model = network_of(recipe).to(memory_format=torch.channels_last)  # fast for convolutions on CPUs and GPUs alike
+    base = frozen_hash(model) if leaves_a_base(recipe.tuning or ()) else None
     task = SegmentationTask(
         model,
         build_loss(recipe.loss),
@@ -70,15 +73,16 @@ def fit(recipe: Recipe, out: Path) -> None:
         validation_names=column_names(recipe.data.val),
         score=recipe.trainer.score,
     )
-    best = ModelCheckpoint(out / "checkpoints", "best", monitor="val_score", mode="max", enable_version_counter=False)
-    last = ModelCheckpoint(
-        out / "checkpoints", "last", save_top_k=1, enable_version_counter=False, save_on_train_epoch_end=True
-    )
     resume = out / "checkpoints" / "last.ckpt"
-    with quiet_lightning():
-        trainer = make_trainer(recipe, out, [best, last], model)
+    with quiet_lightning(), compiler_explained():
+        trainer = make_trainer(recipe, out, model)
+        economize(model, recipe.trainer, precision=trainer.precision)
+        store = planned(recipe, out, task, data, trainer)
         if trainer.is_global_zero:
             write_atomically(out / "recipe.yaml", recipe.to_yaml().encode())
+        if store:
+            share = Share(trainer.global_rank, trainer.world_size)
+            data.views, task.shortcut = store.fill(share), store.shortcut
         if recipe.optim.epochs == 0:
             state = untrained_state(trainer, task, data)
         else:
@@ -88,8 +92,18 @@ def fit(recipe: Recipe, out: Path) -> None:
         kept = out / "checkpoints" / f"{recipe.trainer.keep}.ckpt"
         state = state or torch.load(kept, map_location="cpu", weights_only=True)
         model = network_of(recipe) if recipe.trainer.strategy == "fsdp" else model  # that one is in pieces
-        save_run(out, recipe, start, model, data, state, device_name(trainer))
+        save_run(out, recipe, start, model, data, state, base, device_name(trainer))
     trainer.strategy.barrier()  # the run is whole when any of them returns
+
+
+def planned(
+    recipe: Recipe, out: Path, task: SegmentationTask, data: CrackDataModule, trainer: Trainer
+) -> FeatureStore | None:
+    """The features that steps will start from; None where they start from pictures."""
+    if recipe.trainer.cache is None or recipe.optim.epochs == 0:
+        return None
+    precision, device = trainer.precision_plugin.forward_context, trainer.strategy.root_device
+    return plan_features(recipe, out, task.model, data, device=device, precision=precision)
 
 
 def untrained_state(trainer: Trainer, task: SegmentationTask, data: CrackDataModule) -> dict[str, Any]:
@@ -130,6 +144,9 @@ def quiet_lightning() -> Iterator[None]:
             warnings.filterwarnings("ignore", ".*in eval mode at the start.*")  # frozen batch normalisations are
             warnings.filterwarnings("ignore", ".*sync_dist=True.*")  # every process has joined them already
             warnings.filterwarnings("ignore", ".*MLFlow only allows.*")  # "@" and ":" of names are left out there
+            warnings.filterwarnings(
+                "ignore", ".*grad attribute of a Tensor that is not a leaf.*"
+            )  # torch.compile looks
             warnings.filterwarnings("ignore", ".*Detected call of `lr_scheduler.step.*")
             yield
     finally:
@@ -140,12 +157,12 @@ def quiet_lightning() -> Iterator[None]:
 def refuse_another(out: Path, recipe: Recipe) -> None:
     """Leave a folder alone that holds a run of another recipe."""
     path = out / "recipe.yaml"
-    if path.is_file() and path.read_text(encoding="utf-8") != recipe.to_yaml():
+    if path.is_file() and load_recipe(path) != recipe:
         raise RecipeError(f"{str(out)!r} holds a run of another recipe. Choose another --out, or delete the folder.")
 
 
-def make_trainer(recipe: Recipe, out: Path, checkpoints: list[ModelCheckpoint], model: nn.Module) -> Trainer:
-    """Lightning's loop as the recipe wants it."""
+def make_trainer(recipe: Recipe, out: Path, model: nn.Module) -> Trainer:
+    """Lightning's loop as the recipe wants it; keeps the best and the last epoch in ``out``."""
     settings = recipe.trainer
     callbacks: list[Callback] = [SeedEachEpoch(recipe.seed)]
     if settings.ema_decay:
@@ -153,7 +170,13 @@ def make_trainer(recipe: Recipe, out: Path, checkpoints: list[ModelCheckpoint], 
     if settings.patience_epochs:
         patience = math.ceil(settings.patience_epochs / settings.validate_every_epochs)  # Lightning counts validations
         callbacks.append(EarlyStopping("val_score", mode="max", patience=patience))
-    callbacks += [*checkpoints, MetricsTable(out), TQDMProgressBar(refresh_rate=10)]
+    kept = out / "checkpoints"
+    callbacks += [
+        ModelCheckpoint(kept, "best", monitor="val_score", mode="max", enable_version_counter=False),
+        ModelCheckpoint(kept, "last", save_top_k=1, enable_version_counter=False, save_on_train_epoch_end=True),
+        MetricsTable(out),
+        TQDMProgressBar(refresh_rate=10),
+    ]
     strategy, plugins = strategy_and_plugins(settings, model)
     try:
         return Trainer(
@@ -194,14 +217,15 @@ def save_run(
     model: nn.Module,
     data: CrackDataModule,
     state: dict[str, Any],
+    base: str | None,
     device: str,
 ) -> None:
-    """Write weights and card of the checkpoint that is kept."""
+    """Write weights and card of the checkpoint that is kept; ``base`` is the hash of what a tuning left alone."""
     weights = {k.removeprefix("model."): v for k, v in state["state_dict"].items() if k.startswith("model.")}
     model.load_state_dict(weights)
     about = None
-    if leaves_a_base(recipe.tuning or ()):  # it can be built again: only what was learnt, and on which base
-        weights, about = trained_state(model), {BASE_KEY: frozen_hash(model)}
+    if base is not None:  # it can be built again: only what was learnt
+        weights, about = trained_state(model), {BASE_KEY: base}
     write_atomically(out / "weights.safetensors", save({k: v.contiguous() for k, v in weights.items()}, about))
     card = make_card(
         recipe,

@@ -15,8 +15,9 @@ from crackwise.data.sample import NOT_LABELLED, Sample
 from crackwise.errors import DataError
 from crackwise.losses import Loss
 from crackwise.models.blocks import Outputs
-from crackwise.models.tuning import hold_frozen_statistics
+from crackwise.models.tuning import Shortcut, hold_frozen_statistics
 from crackwise.processes import everyones
+from crackwise.training.features import KeptView
 from crackwise.training.recipe import OptimConfig
 from crackwise.training.schedule import rate_factor
 from crackwise.training.validation import SetCounts, best_threshold, joined_counts, validation_scores
@@ -47,6 +48,7 @@ class SegmentationTask(LightningModule):
         self.auxiliary_weight = auxiliary_weight
         self.validation_names = validation_names
         self.score = score
+        self.shortcut: Shortcut | None = None
         self.counts: list[SetCounts] = []
         self.threshold = 0.5
 
@@ -62,17 +64,22 @@ class SegmentationTask(LightningModule):
         result: Tensor | Outputs = self.model(image)
         return result
 
-    def training_step(self, batch: Sample, _: int) -> Tensor:
+    def training_step(self, batch: Sample | KeptView, _: int) -> Tensor:
         """Loss of one batch; auxiliary heads add their share."""
-        outputs = self(batch.image)
+        outputs = self(batch.image) if isinstance(batch, Sample) else self.go_on(batch)
         if isinstance(outputs, Outputs):
             loss = self.loss(outputs.main.float(), batch.target)
             for logits in outputs.auxiliary:
                 loss = loss + self.auxiliary_weight * self.loss(logits.float(), batch.target)
         else:
             loss = self.loss(outputs.float(), batch.target)
-        self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(batch.image))
+        self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(batch.target))
         return loss
+
+    def go_on(self, batch: KeptView) -> Tensor | Outputs:
+        """What the network returns for the pictures of these features."""
+        assert self.shortcut is not None
+        return self.shortcut(batch.features, batch.target.shape[-2:])
 
     def on_validation_epoch_start(self) -> None:
         """Forget the last pass."""
@@ -128,12 +135,19 @@ class SegmentationTask(LightningModule):
 
 def adamw(groups: list[dict[str, Any]], config: OptimConfig) -> torch.optim.Optimizer:
     """Loshchilov and Hutter, ICLR 2019."""
-    return torch.optim.AdamW(groups, weight_decay=config.weight_decay)
+    return torch.optim.AdamW(groups, weight_decay=config.weight_decay, fused=is_fused(config))
 
 
 def sgd(groups: list[dict[str, Any]], config: OptimConfig) -> torch.optim.Optimizer:
     """Stochastic gradient descent with momentum."""
-    return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay)
+    return torch.optim.SGD(
+        groups, lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay, fused=is_fused(config)
+    )
+
+
+def is_fused(config: OptimConfig) -> bool:
+    """Whether one kernel updates all weights; Lightning does not clip gradients for one in mixed precision."""
+    return not config.clip_norm
 
 
 OPTIMIZERS: dict[str, Callable[[list[dict[str, Any]], OptimConfig], torch.optim.Optimizer]] = {

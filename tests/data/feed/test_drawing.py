@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from crackwise.data.feed import CrackDataModule, DataConfig, Views
+from crackwise.data.augment import AugmentConfig
+from crackwise.data.feed import CrackDataModule, DataConfig, Views, view_seeds
 from crackwise.errors import DataError
 
 
@@ -56,3 +57,38 @@ def test_a_crack_free_set_lends_its_relief_and_one_with_a_crack_is_refused(drawn
 def test_a_mixture_without_a_set_to_take_from_is_refused(drawn_set: Path, settings: dict[str, float]) -> None:
     with pytest.raises(ValidationError, match="needs a training set with"):
         DataConfig.model_validate({"train": [f"{drawn_set}:train"], "val": [f"{drawn_set}:val"], **settings})
+
+
+def test_a_fixed_number_of_views_comes_again_in_every_epoch(drawn_set: Path) -> None:
+    values = {"train": [f"{drawn_set}:train"], "val": [f"{drawn_set}:val"], "batch_size": 4, "steps_per_epoch": 40}
+    config = DataConfig.model_validate(values | {"views_per_picture": 3})
+    data = CrackDataModule(config, seed=5)
+    seen = []
+    for epoch in range(2):
+        data.epoch = lambda epoch=epoch: epoch  # type: ignore[method-assign]
+        seen.append(list(data.train_dataloader().sampler))
+    assert seen[0] != seen[1]
+    seeds = view_seeds(8, 3, 5)
+    every = {(index, seed) for index, row in enumerate(seeds.tolist()) for seed in row}
+    assert len(every) == 8 * 3
+    assert set(seen[0]) == set(seen[1]) == every
+    assert not every & {(index, seed) for index, row in enumerate(view_seeds(8, 3, 6).tolist()) for seed in row}
+
+
+def test_a_plain_view_is_the_whole_picture_whatever_its_seed(drawn_set: Path) -> None:
+    values = {"train": [f"{drawn_set}:train"], "val": [f"{drawn_set}:val"]}
+    for crop_px in (64, 32):
+        config = DataConfig.model_validate(values | {"augment": {"plain": True, "crop_px": crop_px}})
+        plain = Views(CrackDataModule(config).parts, config)
+        first, second = plain[1, 7], plain[1, 8]
+        assert first.image.equal(second.image)
+        assert first.target.equal(second.target)
+        assert first.image.shape == (3, crop_px, crop_px)
+        if crop_px == 64:
+            assert first.image.equal(plain.labelled(1).image)
+            assert first.target.equal(plain.labelled(1).target)
+    with pytest.raises(ValidationError, match="so flip_p, blur_p would do nothing"):
+        AugmentConfig(plain=True, flip_p=0.1, blur_p=0)
+    train = {"ref": f"{drawn_set}:train", "scale": (1.0, 2.0)}
+    with pytest.raises(ValidationError, match="scale of a training set would do nothing"):
+        DataConfig.model_validate(values | {"train": [train], "augment": {"plain": True}})

@@ -14,7 +14,7 @@ from crackwise.data.folder import CrackDataset
 
 def draws(share: Share) -> list[tuple[int, int]]:
     """Twelve draws of ten pictures."""
-    sampler = Draws([1.0] * 10, 12, 5, lambda: 3, share)
+    sampler = Draws([1.0] * 10, 12, 5, lambda: 3, share=share)
     drawn = list(sampler)
     assert len(drawn) == len(sampler)
     return drawn
@@ -33,7 +33,7 @@ def test_shares_of_pictures_are_equally_long_and_filled_up_without_labels(drawn_
     config = DataConfig.model_validate({"train": [f"{drawn_set}:train"], "val": [f"{drawn_set}:val"]})
     items = CrackDataModule(config).validation[0][1][:3]
     pictures = CrackDataset(items)
-    first, second = (list(Shared(pictures, Share(rank, 2))[i] for i in range(2)) for rank in range(2))
+    first, second = ([Shared(pictures, Share(rank, 2))[i] for i in range(2)] for rank in range(2))
     assert [sample.name for sample in first] == [items[0].name, items[2].name]
     assert second[0].name == items[1].name
     assert (second[1].target == 255).all()

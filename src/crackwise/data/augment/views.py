@@ -7,13 +7,14 @@ change the picture alone. All randomness comes from torch's generator.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Self
 
 import simplejpeg
 import torch
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 from torch import Tensor
 from torch.nn import functional as F
 from torchvision.transforms import v2
@@ -51,6 +52,17 @@ class AugmentConfig(Strict):
     """Straight joints drawn in a regular grid over the picture: they are not cracks."""
     cracks_p: Probability = 0.0
     """Thin, faint cracks drawn over the picture; they belong to the first class."""
+    plain: bool = False
+    """The whole picture, resampled to ``crop_px`` by ``crop_px``, and nothing varied."""
+
+    @model_validator(mode="after")
+    def is_plain_or_not(self) -> Self:
+        """Settings beside ``plain`` would do nothing."""
+        usual = {name: field.default for name, field in type(self).model_fields.items()}
+        varied = [name for name in usual if name not in ("crop_px", "plain") and getattr(self, name) != usual[name]]
+        if self.plain and varied:
+            raise ValueError(f"plain: true varies nothing, so {', '.join(varied)} would do nothing")
+        return self
 
 
 def random_view(sample: Sample, config: AugmentConfig) -> Sample:
@@ -70,6 +82,11 @@ def random_view(sample: Sample, config: AugmentConfig) -> Sample:
     if chance(config.flip_p):
         planes = planes.flip(2)
     return from_planes(planes.contiguous(), sample.name)
+
+
+def whole_view(sample: Sample, side_px: int) -> Sample:
+    """The whole picture as a square of this side."""
+    return from_planes(VF.resize(as_planes(sample), [side_px, side_px], antialias=True), sample.name)
 
 
 def as_planes(sample: Sample) -> Tensor:
@@ -159,7 +176,9 @@ def jpeg(image: Tensor) -> Tensor:
 
 
 def build_augmentation(config: AugmentConfig) -> Callable[[Sample], Sample]:
-    """The training transform: a random view, then light, shadow, blur, noise and JPEG."""
+    """The training transform: a random view, then light, shadow, blur, noise and JPEG; or the picture as it is."""
+    if config.plain:
+        return functools.partial(whole_view, side_px=config.crop_px)
     light = v2.ColorJitter(config.light, config.light, config.light, config.hue)
     grey = v2.RandomGrayscale(config.grey_p)
     after = (

@@ -55,6 +55,9 @@ class DataConfig(Strict):
     workers: NonNegativeInt = 0
     """Loading processes per device."""
     augment: AugmentConfig = AugmentConfig()
+    views_per_picture: PositiveInt | None = None
+    """Every picture has so many views, drawn once from the seed, and every epoch draws among them; default: every
+    view is new."""
     paste_p: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Probability of painting cracks of another training picture onto a crack-free one."""
     relief_p: Annotated[float, Field(ge=0, le=1)] = 0.0
@@ -70,6 +73,8 @@ class DataConfig(Strict):
             raise ValueError(f"paste_p={self.paste_p} needs a training set with donates: true")
         if self.relief_p and not any(entry.crack_free for entry in sets):
             raise ValueError(f"relief_p={self.relief_p} needs a training set with crack_free: true")
+        if self.augment.plain and any(entry.scale for entry in sets):
+            raise ValueError("augment.plain takes whole pictures, so the scale of a training set would do nothing")
         if self.augment.cracks_p and self.classes[0] != "crack":
             raise ValueError(f"augment.cracks_p draws cracks, the first of the classes is {self.classes[0]!r}")
         return self

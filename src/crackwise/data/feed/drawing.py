@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 import torch
+from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from crackwise.data.augment import build_augmentation, lay_relief, move_labels, narrow, paste_crack, random_view
@@ -15,7 +16,7 @@ from crackwise.data.folder import CrackDataset
 from crackwise.data.sample import Sample
 from crackwise.errors import DataError
 
-__all__ = ["Draws", "Views"]
+__all__ = ["Draw", "Draws", "Views", "view_seeds"]
 
 Draw = tuple[int, int]
 """Which picture, and the seed of its view."""
@@ -29,12 +30,20 @@ class Draws(Sampler[Draw]):
     """
 
     def __init__(
-        self, weights: Sequence[float], count: int, seed: int, epoch: Callable[[], int], share: Share = WHOLE
+        self,
+        weights: Sequence[float],
+        count: int,
+        seed: int,
+        epoch: Callable[[], int],
+        *,
+        views_per_picture: int | None = None,
+        share: Share = WHOLE,
     ) -> None:
         self.weights = torch.tensor(weights, dtype=torch.double)
         self.count = count
         self.seed = seed
         self.epoch = epoch
+        self.fixed = None if views_per_picture is None else view_seeds(len(weights), views_per_picture, seed)
         self.share = share
 
     def __len__(self) -> int:
@@ -43,8 +52,18 @@ class Draws(Sampler[Draw]):
     def __iter__(self) -> Iterator[Draw]:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch())
         indices = torch.multinomial(self.weights, self.count, replacement=True, generator=generator)
-        seeds = torch.randint(2**62, (self.count,), generator=generator)
+        if self.fixed is None:
+            seeds = torch.randint(2**62, (self.count,), generator=generator)
+        else:
+            numbers = torch.randint(self.fixed.shape[1], (self.count,), generator=generator)
+            seeds = self.fixed[indices, numbers]
         return zip(indices[self.share.part].tolist(), seeds[self.share.part].tolist(), strict=True)
+
+
+def view_seeds(pictures: int, views_per_picture: int, seed: int) -> Tensor:
+    """The seeds (pictures, views) of all the views there are, where their number is fixed."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(2**62, (pictures, views_per_picture), generator=generator)
 
 
 class Views(Dataset[Sample]):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from lightning import LightningDataModule
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from crackwise.data.feed.config import DataConfig, data_items
 from crackwise.data.feed.drawing import Draws, Views
@@ -23,6 +25,8 @@ class CrackDataModule(LightningDataModule):
         self.config = config
         self.seed = seed
         self.parts, self.validation, self.leaks = data_items(config)
+        self.views: Dataset[Any] = Views(self.parts, config)
+        """What a step draws from; views that are stored as something else may stand in for it."""
 
     @property
     def steps_per_epoch(self) -> int:
@@ -35,14 +39,21 @@ class CrackDataModule(LightningDataModule):
         """What of each batch this process takes."""
         return Share(self.trainer.global_rank, self.trainer.world_size) if self.trainer else WHOLE
 
-    def train_dataloader(self) -> DataLoader[Sample]:
+    def train_dataloader(self) -> DataLoader[Any]:
         """Batches of views, pictures drawn with the weights of their sets."""
         config = self.config
         weights = [part.config.weight for part in self.parts for _ in part.items]
         return DataLoader(
-            Views(self.parts, config),
+            self.views,
             batch_size=config.batch_size // self.share.of,
-            sampler=Draws(weights, self.steps_per_epoch * config.batch_size, self.seed, self.epoch, self.share),
+            sampler=Draws(
+                weights,
+                self.steps_per_epoch * config.batch_size,
+                self.seed,
+                self.epoch,
+                views_per_picture=config.views_per_picture,
+                share=self.share,
+            ),
             num_workers=config.workers,
             drop_last=True,
             generator=torch.Generator().manual_seed(self.seed),  # else the global one is drawn from, at another moment

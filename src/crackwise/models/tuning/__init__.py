@@ -10,13 +10,16 @@ from crackwise.models.tuning.apply import (
     trained_state,
 )
 from crackwise.models.tuning.config import TUNINGS, Tuning, Tunings, parse_tunings
+from crackwise.models.tuning.shortcut import Shortcut, find_shortcut
 
 __all__ = [
     "TUNINGS",
     "Anatomy",
+    "Shortcut",
     "Tuning",
     "Tunings",
     "apply_tunings",
+    "find_shortcut",
     "frozen_hash",
     "hold_frozen_statistics",
     "leaves_a_base",
