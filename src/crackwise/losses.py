@@ -4,6 +4,9 @@ Every loss is a function ``(logits, target) -> scalar``: logits float (B, K, H, 
 (B, K, H, W) of 0, 1 and 255 = not labelled, which every loss leaves out. A network with two softmax channels hands over
 their difference: softmax over (background, crack) equals the sigmoid of crack - background, so the two-channel losses
 below are exact on one logit.
+
+Where several processes share a training step, every loss is that of the batch they make together. Without gradients, as
+in validation, each process judges its own pictures.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from crackwise.data.sample import NOT_LABELLED
+from crackwise.processes import everyones, joined_sum
 from crackwise.strict import Strict
 from crackwise.tally import ALARM_PX
 
@@ -31,11 +35,16 @@ def labelled(target: Tensor) -> tuple[Tensor, Tensor]:
     return (target * known).float(), known.float()
 
 
+def total(values: Tensor) -> Tensor:
+    """The sum over the batch, of which every process holds a part."""
+    return joined_sum(values.sum()) if torch.is_grad_enabled() else values.sum()
+
+
 def bce(logits: Tensor, target: Tensor) -> Tensor:
     """Binary cross-entropy, mean over labelled pixels."""
     truth, known = labelled(target)
     losses = F.binary_cross_entropy_with_logits(logits, truth, reduction="none")
-    return (losses * known).sum() / known.sum().clamp_min(1)
+    return total(losses * known) / total(known).clamp_min(1)
 
 
 def ce(logits: Tensor, target: Tensor) -> Tensor:
@@ -47,8 +56,7 @@ def dice(logits: Tensor, target: Tensor) -> Tensor:
     """1 - 2 sum(pt) / (sum p + sum t), over the whole batch (CLIPSeg's form, smoothing 1e-6)."""
     truth, known = labelled(target)
     probability = logits.sigmoid() * known
-    overlap = (probability * truth).sum()
-    return 1 - (2 * overlap + 1e-6) / (probability.sum() + truth.sum() + 1e-6)
+    return 1 - (2 * total(probability * truth) + 1e-6) / (total(probability) + total(truth) + 1e-6)
 
 
 def dice_squared(logits: Tensor, target: Tensor) -> Tensor:
@@ -58,7 +66,7 @@ def dice_squared(logits: Tensor, target: Tensor) -> Tensor:
     terms = []
     for p, t in ((1 - probability, 1 - truth), (probability, truth)):
         p, t = p * known, t * known
-        terms.append(1 - (2 * (p * t).sum() + 1e-5) / (t.square().sum() + p.square().sum() + 1e-5))
+        terms.append(1 - (2 * total(p * t) + 1e-5) / (total(t.square()) + total(p.square()) + 1e-5))
     return torch.stack(terms).mean()
 
 
@@ -70,7 +78,8 @@ def dice_per_image(logits: Tensor, target: Tensor) -> Tensor:
     truth, known = labelled(target)
     probability = logits.sigmoid() * known
     overlap, size = (probability * truth).sum((2, 3)), (probability + truth).sum((2, 3))
-    return (1 - (2 * overlap + 1e-5) / (size + 1e-5)).mean()
+    losses = 1 - (2 * overlap + 1e-5) / (size + 1e-5)
+    return total(losses) / total(torch.ones_like(losses))
 
 
 def alarms(logits: Tensor, target: Tensor) -> Tensor:
@@ -82,7 +91,7 @@ def alarms(logits: Tensor, target: Tensor) -> Tensor:
     truth, known = labelled(target)
     crack_free = (truth.sum((1, 2, 3)) == 0) & (known.sum((1, 2, 3)) > 0)
     false_px = (logits.sigmoid() * known).sum((1, 2, 3))
-    return (crack_free * false_px / (false_px + ALARM_PX)).sum() / crack_free.sum().clamp_min(1)
+    return total(crack_free * false_px / (false_px + ALARM_PX)) / total(crack_free).clamp_min(1)
 
 
 def ohem(logits: Tensor, target: Tensor, *, keep_below: float = 0.7, at_least: int = 10_000) -> Tensor:
@@ -94,13 +103,19 @@ def ohem(logits: Tensor, target: Tensor, *, keep_below: float = 0.7, at_least: i
     truth, known = labelled(target)
     losses = F.binary_cross_entropy_with_logits(logits, truth, reduction="none")
     hard = known
-    if known.sum() > at_least:
-        with torch.no_grad():
-            true_probability = torch.where(known.bool(), torch.exp(-losses), torch.inf).flatten()
-            smallest = torch.topk(true_probability, at_least, largest=False, sorted=False).values
-            limit = smallest.max().clamp_min(keep_below)
-            hard = known * (torch.exp(-losses) < limit)
-    return (losses * hard).mean() / (hard.mean() + 1e-5)
+    if total(known) > at_least:
+        true_probability = torch.exp(-losses.detach())
+        limit = smallest(torch.where(known.bool(), true_probability, torch.inf), at_least).clamp_min(keep_below)
+        hard = known * (true_probability < limit)
+    return total(losses * hard) / (total(hard) + 1e-5 * total(known.new_full((), known.numel())))
+
+
+def smallest(values: Tensor, count: int) -> Tensor:
+    """The ``count``-th smallest value of the batch; without gradient, ``count`` not above their number."""
+    own = torch.topk(values.flatten(), min(count, values.numel()), largest=False, sorted=False).values
+    if torch.is_grad_enabled():
+        own = torch.topk(torch.cat(everyones(own)), count, largest=False, sorted=False).values
+    return own.max()
 
 
 LOSSES: dict[str, Loss] = {

@@ -19,14 +19,18 @@ COUNTS: dict[str, type[int] | type[float]] = {"epoch": int, "step": int}
 
 
 class SeedEachEpoch(Callback):
-    """Seeds every epoch by its number, so that dropout in a resumed run is that of an unbroken one."""
+    """Seeds every epoch by its number, so that dropout in a resumed run is that of an unbroken one.
+
+    Of several processes each draws its own: they see different pictures.
+    """
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """One seed per epoch."""
-        seed_everything((self.seed * 100_003 + trainer.current_epoch) % 2**32, verbose=False)
+        """One seed per epoch and process."""
+        seed = self.seed * 100_003 + trainer.current_epoch + trainer.global_rank * 15_485_863
+        seed_everything(seed % 2**32, verbose=False)
 
 
 class MetricsTable(Callback):
@@ -45,6 +49,8 @@ class MetricsTable(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Append this epoch and write both files anew."""
+        if not trainer.is_global_zero:
+            return
         validated = (trainer.current_epoch + 1) % (trainer.check_val_every_n_epoch or 1) == 0
         metrics = trainer.callback_metrics.items()  # keeps the scores of the last validation, however old
         values = {name: float(value) for name, value in metrics if validated or not name.startswith("val_")}

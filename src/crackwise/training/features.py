@@ -23,7 +23,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from crackwise.data.feed import CrackDataModule, Draw, Views, view_hashes, view_seeds
+from crackwise.data.feed import WHOLE, CrackDataModule, Draw, Share, Views, view_hashes, view_seeds
 from crackwise.errors import DataError, RecipeError
 from crackwise.imaging.files import remove_leftovers, write_atomically
 from crackwise.models import without_start
@@ -85,10 +85,10 @@ class FeatureStore:
     device: torch.device
     precision: Precision
 
-    def missing(self) -> list[list[Draw]]:
+    def missing(self, share: Share = WHOLE) -> list[list[Draw]]:
         """The batches, always the same ones, of which a view is not there: so that rounding repeats itself."""
         draws, size = list(self.paths), self.views.config.batch_size
-        batches = [draws[i : i + size] for i in range(0, len(draws), size)]
+        batches = [draws[i : i + size] for i in range(0, len(draws), size)][share.part]
         return [batch for batch in batches if not all(self.paths[draw].is_file() for draw in batch)]
 
     def refuse_too_many(self, folder: Path) -> None:
@@ -115,9 +115,12 @@ class FeatureStore:
         config = self.views.config
         return features + len(config.classes) * config.augment.crop_px**2 + HEADER_BYTES
 
-    def fill(self) -> Dataset[KeptView]:
-        """Compute what is missing, saying first how much that is; the views to train on."""
-        batches, each = self.missing(), self.bytes_per_view()
+    def fill(self, share: Share = WHOLE) -> Dataset[KeptView]:
+        """Compute what is missing of a process's share, saying first how much that is; the views to train on.
+
+        Lightning lets no process train before all have come so far.
+        """
+        batches, each = self.missing(share), self.bytes_per_view()
         count = sum(map(len, batches))
         workers, generator = self.views.config.workers, torch.Generator().manual_seed(0)
         loader = DataLoader(self.views, batch_sampler=batches, num_workers=workers, generator=generator)
@@ -163,7 +166,7 @@ def plan_features(
     names = view_hashes(views, draws)
     paths = {draw: folder / f"{name}.safetensors" for draw, name in zip(draws, names, strict=True)}
     store = FeatureStore(shortcut, views, paths, settings.cache, device, precision)
-    if settings.cache_folder is None:  # another's may be at work in a folder that several share
+    if settings.cache_folder is None and settings.devices == 1:  # else another may be at work there
         remove_leftovers(folder)
     store.refuse_too_many(folder)
     return store

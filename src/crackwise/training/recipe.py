@@ -62,6 +62,10 @@ class TrainerConfig(Strict):
     """How the loop runs."""
 
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    devices: PositiveInt = 1
+    """How many GPUs, or processes on a CPU, share each batch: by one alone the same recipe gives the same weights."""
+    strategy: Literal["auto", "ddp", "fsdp"] = "auto"
+    """``ddp``: every device holds the network; ``fsdp``: GPUs share it; ``auto``: ddp on more than one device."""
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     frozen_bits: Literal[16, 32] = 32
     """16: weights that a tuning leaves alone take half the memory, and so does what passes between blocks."""
@@ -70,6 +74,7 @@ class TrainerConfig(Strict):
     compile: bool = False
     """Compile the encoder's blocks: a minute or more at the start, faster steps; needs a compiler on this machine."""
     threads: PositiveInt | None = None
+    """Per device."""
     validate_every_epochs: PositiveInt = 1
     ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Validate and keep an exponential moving average of the weights."""
@@ -117,6 +122,25 @@ class Recipe(Strict):
             raise ValueError(
                 "trainer.keep=last needs a validation after the last epoch: make validate_every_epochs fit"
             )
+        return self
+
+    @model_validator(mode="after")
+    def shares_evenly(self) -> Self:
+        """Every device takes as much of each batch; a network in pieces can be asked for less."""
+        devices, batch, settings = self.trainer.devices, self.data.batch_size, self.trainer
+        if batch % devices:
+            raise ValueError(
+                f"data.batch_size={batch} is what all devices share: trainer.devices={devices} must divide it"
+            )
+        unknown = {
+            "optim.clip_norm": self.optim.clip_norm,
+            "trainer.ema_decay": settings.ema_decay,
+            "trainer.frozen_bits=16": settings.frozen_bits == 16,
+            "trainer.cache": settings.cache,
+        }
+        asked = [name for name, value in unknown.items() if value]
+        if settings.strategy == "fsdp" and asked:
+            raise ValueError(f"trainer.strategy=fsdp does not go with {', '.join(asked)}; leave it out, or take ddp")
         return self
 
     @model_validator(mode="after")

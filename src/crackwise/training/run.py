@@ -17,8 +17,9 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAveraging, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import Logger
 from safetensors.torch import save
+from torch import nn
 
-from crackwise.data.feed import CrackDataModule
+from crackwise.data.feed import CrackDataModule, Share
 from crackwise.data.folder import parse_reference
 from crackwise.errors import RecipeError, needs_extra
 from crackwise.imaging.files import write_atomically
@@ -27,6 +28,7 @@ from crackwise.models.tuning import frozen_hash, leaves_a_base, trained_state
 from crackwise.predictor import ModelCard
 from crackwise.training.callbacks import MetricsTable, SeedEachEpoch
 from crackwise.training.card import card_of_start, make_card
+from crackwise.training.devices import run_on_devices, strategy_and_plugins
 from crackwise.training.economy import compiler_explained, economize
 from crackwise.training.features import FeatureStore, plan_features
 from crackwise.training.load import BASE_KEY, network_of
@@ -49,6 +51,12 @@ def train(recipe: Recipe, out: Path) -> Path:
     refuse_another(out, recipe)
     if (out / "card.json").is_file():  # written last
         return out
+    run_on_devices(fit, recipe, out)
+    return out
+
+
+def fit(recipe: Recipe, out: Path) -> None:
+    """What each process of a training does; the first one alone writes."""
     if recipe.trainer.threads:
         torch.set_num_threads(recipe.trainer.threads)
     seed_everything(recipe.seed, workers=True, verbose=False)
@@ -67,17 +75,25 @@ def train(recipe: Recipe, out: Path) -> Path:
     )
     resume = out / "checkpoints" / "last.ckpt"
     with quiet_lightning(), compiler_explained():
-        trainer = make_trainer(recipe, out)
+        trainer = make_trainer(recipe, out, model)
         economize(model, recipe.trainer, precision=trainer.precision)
         store = planned(recipe, out, task, data, trainer)
-        write_atomically(out / "recipe.yaml", recipe.to_yaml().encode())
-        if recipe.optim.epochs == 0:
-            return save_run(out, recipe, start, task, data, untrained_state(trainer, task, data), base)
+        if trainer.is_global_zero:
+            write_atomically(out / "recipe.yaml", recipe.to_yaml().encode())
         if store:
-            data.views, task.shortcut = store.fill(), store.shortcut
-        trainer.fit(task, data, ckpt_path=resume if resume.is_file() else None, weights_only=True)
-    kept = out / "checkpoints" / f"{recipe.trainer.keep}.ckpt"
-    return save_run(out, recipe, start, task, data, torch.load(kept, map_location="cpu", weights_only=True), base)
+            share = Share(trainer.global_rank, trainer.world_size)
+            data.views, task.shortcut = store.fill(share), store.shortcut
+        if recipe.optim.epochs == 0:
+            state = untrained_state(trainer, task, data)
+        else:
+            trainer.fit(task, data, ckpt_path=resume if resume.is_file() else None, weights_only=True)
+            state = {}
+    if trainer.is_global_zero:
+        kept = out / "checkpoints" / f"{recipe.trainer.keep}.ckpt"
+        state = state or torch.load(kept, map_location="cpu", weights_only=True)
+        model = network_of(recipe) if recipe.trainer.strategy == "fsdp" else model  # that one is in pieces
+        save_run(out, recipe, start, model, data, state, base, device_name(trainer))
+    trainer.strategy.barrier()  # the run is whole when any of them returns
 
 
 def planned(
@@ -93,7 +109,7 @@ def planned(
 def untrained_state(trainer: Trainer, task: SegmentationTask, data: CrackDataModule) -> dict[str, Any]:
     """What a checkpoint of the network as it starts would hold; one validation chooses the threshold."""
     trainer.validate(task, data, verbose=False)
-    state: dict[str, Any] = {"state_dict": task.state_dict()}
+    state: dict[str, Any] = {"state_dict": trainer.strategy.lightning_module_state_dict()}
     task.on_save_checkpoint(state)
     return state
 
@@ -116,15 +132,17 @@ def short_name(reference: str) -> str:
 @contextmanager
 def quiet_lightning() -> Iterator[None]:
     """Keep Lightning's advertisements, and its advice on more workers and logging intervals, from the user."""
-    logger = logging.getLogger("lightning.pytorch")
-    level = logger.level
-    logger.setLevel(logging.WARNING)
+    loggers = [logging.getLogger(f"lightning.{part}") for part in ("pytorch", "fabric")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.WARNING)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*LeafSpec.*", FutureWarning)
             warnings.filterwarnings("ignore", ".*(many workers|logging interval|does not have many).*")
             warnings.filterwarnings("ignore", ".*Checkpoint directory .* exists and is not empty.*")
             warnings.filterwarnings("ignore", ".*in eval mode at the start.*")  # frozen batch normalisations are
+            warnings.filterwarnings("ignore", ".*sync_dist=True.*")  # every process has joined them already
             warnings.filterwarnings("ignore", ".*MLFlow only allows.*")  # "@" and ":" of names are left out there
             warnings.filterwarnings(
                 "ignore", ".*grad attribute of a Tensor that is not a leaf.*"
@@ -132,7 +150,8 @@ def quiet_lightning() -> Iterator[None]:
             warnings.filterwarnings("ignore", ".*Detected call of `lr_scheduler.step.*")
             yield
     finally:
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def refuse_another(out: Path, recipe: Recipe) -> None:
@@ -142,7 +161,7 @@ def refuse_another(out: Path, recipe: Recipe) -> None:
         raise RecipeError(f"{str(out)!r} holds a run of another recipe. Choose another --out, or delete the folder.")
 
 
-def make_trainer(recipe: Recipe, out: Path) -> Trainer:
+def make_trainer(recipe: Recipe, out: Path, model: nn.Module) -> Trainer:
     """Lightning's loop as the recipe wants it; keeps the best and the last epoch in ``out``."""
     settings = recipe.trainer
     callbacks: list[Callback] = [SeedEachEpoch(recipe.seed)]
@@ -158,10 +177,14 @@ def make_trainer(recipe: Recipe, out: Path) -> Trainer:
         MetricsTable(out),
         TQDMProgressBar(refresh_rate=10),
     ]
+    strategy, plugins = strategy_and_plugins(settings, model)
     try:
         return Trainer(
             accelerator=settings.accelerator,
-            devices=1,
+            devices=settings.devices,
+            strategy=strategy,
+            plugins=plugins,
+            use_distributed_sampler=False,  # ours shares each batch
             precision=settings.precision,
             max_epochs=recipe.optim.epochs,
             check_val_every_n_epoch=settings.validate_every_epochs,
@@ -191,34 +214,35 @@ def save_run(
     out: Path,
     recipe: Recipe,
     start: ModelCard | None,
-    task: SegmentationTask,
+    model: nn.Module,
     data: CrackDataModule,
     state: dict[str, Any],
     base: str | None,
-) -> Path:
+    device: str,
+) -> None:
     """Write weights and card of the checkpoint that is kept; ``base`` is the hash of what a tuning left alone."""
     weights = {k.removeprefix("model."): v for k, v in state["state_dict"].items() if k.startswith("model.")}
-    task.model.load_state_dict(weights)
+    model.load_state_dict(weights)
     about = None
     if base is not None:  # it can be built again: only what was learnt
-        weights, about = trained_state(task.model), {BASE_KEY: base}
+        weights, about = trained_state(model), {BASE_KEY: base}
     write_atomically(out / "weights.safetensors", save({k: v.contiguous() for k, v in weights.items()}, about))
     card = make_card(
         recipe,
         data,
-        task.model,
+        model,
         start=start,
         threshold=state["threshold"],
         validation=state["validation"],
-        device=device_name(task.device),
+        device=device,
     )
     write_atomically(out / "card.json", card.model_dump_json(indent=2).encode())
-    return out
 
 
-def device_name(device: torch.device) -> str:
-    """``"NVIDIA H200"``, or ``"CPU x86_64, 1 thread"``."""
+def device_name(trainer: Trainer) -> str:
+    """``"NVIDIA H200"``, or ``"2 x CPU x86_64, 1 thread"``."""
+    device, several = trainer.strategy.root_device, f"{trainer.world_size} x " if trainer.world_size > 1 else ""
     if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
+        return several + torch.cuda.get_device_name(device)
     count = torch.get_num_threads()
-    return f"{device.type.upper()} {platform.machine()}, {count} thread{'s' * (count > 1)}"
+    return f"{several}{device.type.upper()} {platform.machine()}, {count} thread{'s' * (count > 1)}"

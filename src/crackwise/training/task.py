@@ -11,15 +11,16 @@ import torch
 from lightning import LightningModule
 from torch import Tensor, nn
 
-from crackwise.data.sample import Sample
+from crackwise.data.sample import NOT_LABELLED, Sample
 from crackwise.errors import DataError
 from crackwise.losses import Loss
 from crackwise.models.blocks import Outputs
 from crackwise.models.tuning import Shortcut, hold_frozen_statistics
+from crackwise.processes import everyones
 from crackwise.training.features import KeptView
 from crackwise.training.recipe import OptimConfig
 from crackwise.training.schedule import rate_factor
-from crackwise.training.validation import SetCounts, best_threshold, validation_scores
+from crackwise.training.validation import SetCounts, best_threshold, joined_counts, validation_scores
 
 __all__ = ["SegmentationTask"]
 
@@ -87,20 +88,15 @@ class SegmentationTask(LightningModule):
     def validation_step(self, batch: Sample, _: int, dataloader_idx: int = 0) -> None:
         """Count one whole picture."""
         logits = self(batch.image).float()
-        loss = self.loss(logits, batch.target)
-        self.log(
-            f"val_loss/{self.validation_names[dataloader_idx]}",
-            loss,
-            on_epoch=True,
-            add_dataloader_idx=False,
-            batch_size=len(batch.image),
-        )
+        if (batch.target != NOT_LABELLED).any():
+            self.counts[dataloader_idx].add_loss(float(self.loss(logits, batch.target)))
         for probability, target in zip(logits.sigmoid().cpu().numpy(), batch.target.cpu().numpy(), strict=True):
             for plane, label in zip(probability, target, strict=True):
                 self.counts[dataloader_idx].add(plane.astype(np.float32), label)
 
     def on_validation_epoch_end(self) -> None:
-        """Choose the threshold, and log every set's scores at it."""
+        """Join the counts of all processes, choose the threshold, and log every set's loss, and its scores at it."""
+        self.counts = [joined_counts(parts) for parts in zip(*everyones(self.counts), strict=True)]
         for name, counts in zip(self.validation_names, self.counts, strict=True):
             if not counts.cracked + counts.crack_free:
                 raise DataError(
@@ -110,6 +106,7 @@ class SegmentationTask(LightningModule):
         self.log("val_score", score, prog_bar=True)
         self.log("val_threshold", self.threshold)
         for name, counts in zip(self.validation_names, self.counts, strict=True):
+            self.log(f"val_loss/{name}", counts.loss / counts.pictures)
             for metric, values in validation_scores(counts, at=self.threshold).items():
                 self.log(f"val_{metric}/{name}", values)
 

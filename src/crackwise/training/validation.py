@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
 from crackwise.tally import ALARM_PX, NOT_LABELLED, largest_component_px, within
 
-__all__ = ["THRESHOLDS", "SetCounts", "best_threshold", "validation_scores"]
+__all__ = ["THRESHOLDS", "SetCounts", "best_threshold", "joined_counts", "validation_scores"]
 
 THRESHOLDS = np.round(np.arange(0.1, 0.91, 0.05), 2)
 TOLERANCE_PX = 2
@@ -25,6 +26,14 @@ class SetCounts:
     """Columns: predicted, true, both, predicted near a true one, true near a predicted one, alarms."""
     crack_free: int = 0
     cracked: int = 0
+    loss: float = 0.0
+    """Sum over the pictures with any label."""
+    pictures: int = 0
+
+    def add_loss(self, loss: float) -> None:
+        """Count the loss of one picture."""
+        self.loss += loss
+        self.pictures += 1
 
     def add(self, probability: NDArray[np.float32], target: NDArray[np.uint8]) -> None:
         """Count one picture; both (h, w)."""
@@ -46,6 +55,12 @@ class SetCounts:
                 (truth & near_predicted).sum(),
             )
             row[5] += not truth.any() and largest_component_px(predicted) >= ALARM_PX
+
+
+def joined_counts(parts: Sequence[SetCounts]) -> SetCounts:
+    """The counts of all pictures of a set from those of its parts."""
+    names = [field.name for field in fields(SetCounts)]
+    return SetCounts(*(sum(getattr(part, name) for part in parts) for name in names))
 
 
 def scores_by_threshold(counts: SetCounts) -> dict[str, NDArray[np.float64]]:

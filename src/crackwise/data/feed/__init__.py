@@ -4,5 +4,16 @@ from crackwise.data.feed.config import DataConfig, TrainingSet
 from crackwise.data.feed.drawing import Draw, Views, view_seeds
 from crackwise.data.feed.identity import view_hashes
 from crackwise.data.feed.module import CrackDataModule
+from crackwise.data.feed.share import WHOLE, Share
 
-__all__ = ["CrackDataModule", "DataConfig", "Draw", "TrainingSet", "Views", "view_hashes", "view_seeds"]
+__all__ = [
+    "WHOLE",
+    "CrackDataModule",
+    "DataConfig",
+    "Draw",
+    "Share",
+    "TrainingSet",
+    "Views",
+    "view_hashes",
+    "view_seeds",
+]

@@ -51,7 +51,9 @@ class DataConfig(Strict):
     allow_leakage: bool = False
     """Train on a leaking split all the same; the model card says so."""
     batch_size: PositiveInt = 16
+    """Pictures in one step, however many devices share them."""
     workers: NonNegativeInt = 0
+    """Loading processes per device."""
     augment: AugmentConfig = AugmentConfig()
     views_per_picture: PositiveInt | None = None
     """Every picture has so many views, drawn once from the seed, and every epoch draws among them; default: every

@@ -11,6 +11,7 @@ from torch.utils.data import Dataset, Sampler
 from crackwise.data.augment import build_augmentation, lay_relief, move_labels, narrow, paste_crack, random_view
 from crackwise.data.augment.draws import chance, uniform
 from crackwise.data.feed.config import DataConfig, TrainingItems
+from crackwise.data.feed.share import WHOLE, Share
 from crackwise.data.folder import CrackDataset
 from crackwise.data.sample import Sample
 from crackwise.errors import DataError
@@ -24,7 +25,8 @@ Draw = tuple[int, int]
 class Draws(Sampler[Draw]):
     """Pictures drawn by weight, each with the seed of its view: an epoch's draws depend on its number alone.
 
-    So a resumed run sees what an unbroken one would have seen, however many workers load it.
+    So a resumed run sees what an unbroken one would have seen, however many workers load it. Of several processes each
+    takes its share of the same draws: together their batches are those that one process would have made.
     """
 
     def __init__(
@@ -33,16 +35,19 @@ class Draws(Sampler[Draw]):
         count: int,
         seed: int,
         epoch: Callable[[], int],
+        *,
         views_per_picture: int | None = None,
+        share: Share = WHOLE,
     ) -> None:
         self.weights = torch.tensor(weights, dtype=torch.double)
         self.count = count
         self.seed = seed
         self.epoch = epoch
         self.fixed = None if views_per_picture is None else view_seeds(len(weights), views_per_picture, seed)
+        self.share = share
 
     def __len__(self) -> int:
-        return self.count
+        return len(range(self.count)[self.share.part])
 
     def __iter__(self) -> Iterator[Draw]:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch())
@@ -52,7 +57,7 @@ class Draws(Sampler[Draw]):
         else:
             numbers = torch.randint(self.fixed.shape[1], (self.count,), generator=generator)
             seeds = self.fixed[indices, numbers]
-        return zip(indices.tolist(), seeds.tolist(), strict=True)
+        return zip(indices[self.share.part].tolist(), seeds[self.share.part].tolist(), strict=True)
 
 
 def view_seeds(pictures: int, views_per_picture: int, seed: int) -> Tensor:

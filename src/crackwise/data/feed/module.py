@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from crackwise.data.feed.config import DataConfig, data_items
 from crackwise.data.feed.drawing import Draws, Views
+from crackwise.data.feed.share import WHOLE, Share, Shared
 from crackwise.data.folder import CrackDataset
 from crackwise.data.sample import Sample
 
@@ -33,15 +34,25 @@ class CrackDataModule(LightningDataModule):
         pictures = sum(len(part.items) for part in self.parts)
         return self.config.steps_per_epoch or max(1, pictures // self.config.batch_size)
 
+    @property
+    def share(self) -> Share:
+        """What of each batch this process takes."""
+        return Share(self.trainer.global_rank, self.trainer.world_size) if self.trainer else WHOLE
+
     def train_dataloader(self) -> DataLoader[Any]:
         """Batches of views, pictures drawn with the weights of their sets."""
         config = self.config
         weights = [part.config.weight for part in self.parts for _ in part.items]
         return DataLoader(
             self.views,
-            batch_size=config.batch_size,
+            batch_size=config.batch_size // self.share.of,
             sampler=Draws(
-                weights, self.steps_per_epoch * config.batch_size, self.seed, self.epoch, config.views_per_picture
+                weights,
+                self.steps_per_epoch * config.batch_size,
+                self.seed,
+                self.epoch,
+                views_per_picture=config.views_per_picture,
+                share=self.share,
             ),
             num_workers=config.workers,
             drop_last=True,
@@ -57,4 +68,5 @@ class CrackDataModule(LightningDataModule):
 
     def val_dataloader(self) -> list[DataLoader[Sample]]:
         """One loader per validation set, whole pictures, one at a time."""
-        return [DataLoader(CrackDataset(items, self.config.classes), batch_size=1) for _, items in self.validation]
+        sets = [CrackDataset(items, self.config.classes) for _, items in self.validation]
+        return [DataLoader(Shared(pictures, self.share), batch_size=1) for pictures in sets]
