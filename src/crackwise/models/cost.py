@@ -47,7 +47,7 @@ def saved_for_backward(model: nn.Module) -> Iterator[dict[int, int]]:
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in own:
             kept[storage.data_ptr()] = storage.nbytes()
-        return tensor
+        return tensor.detach()  # itself it would hold the graph that holds it
 
     with saved_tensors_hooks(count, lambda tensor: tensor):
         yield kept
