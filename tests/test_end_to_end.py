@@ -53,6 +53,31 @@ def test_from_a_drawn_set_to_measured_cracks(drawn_set: Path, tmp_path: Path) ->
     assert run("show", model).count("drawn")
 
 
+PLAIN_SAM = """
+# Not trained at all.
+model: {{name: sam, options: {{size: tiny, input_px: 64, prompt: {prompt}, points_per_side: 3, predicted_iou: -9}}}}
+tuning: head
+data: {{train: ["{folder}:train"], val: ["{folder}:val"], augment: {{crop_px: 64}}}}
+optim: {{epochs: 0}}
+trainer: {{accelerator: cpu, threads: 1}}
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("prompt", ["grid", "automatic"])
+def test_plain_sam_is_judged_as_it_is(prompt: str, drawn_set: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "plain.yaml"
+    recipe.write_text(PLAIN_SAM.format(prompt=prompt, folder=drawn_set))
+    plain, photo = tmp_path / "run", drawn_set / "images" / "val" / "val_1.png"
+    run("train", recipe, "--out", plain)
+    run("evaluate", plain, "--data", f"{drawn_set}:val", "--out", tmp_path / "scores")
+    scores = json.loads((tmp_path / "scores" / "scores.json").read_text())
+    (judged,) = scores["sets"].values()
+    assert judged["subsets"]["all"]["pictures"] == 4
+    run("inspect", photo, "--model", plain, "--out", tmp_path / "out")
+    assert cv2.imread(str(tmp_path / "out" / "masks" / "val_1.png"), cv2.IMREAD_UNCHANGED).shape == (64, 64)
+
+
 TINY = sorted((Path(__file__).parents[1] / "recipes" / "tiny").glob("*.yaml"))
 
 

@@ -32,6 +32,8 @@ class ModelCard(Strict):
     version: str
     classes: tuple[str, ...] = Field(default=("crack",), min_length=1)
     """One probability map each, in this order."""
+    prompts: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Class to the phrases it is asked for by; empty where the network does not read."""
     threshold: Probability = 0.5
     """A pixel is crack from this probability on; one for all classes."""
     threshold_source: str = ""

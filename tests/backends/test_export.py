@@ -33,6 +33,7 @@ QUICK: dict[str, dict[str, object]] = {"mobilenet_fpn": {}, "hrsegnet": {"base":
 QUICK |= {
     "cracksam": {"size": "tiny", "input_px": 64},
     "clipseg": {"size": "tiny"},
+    "sam": {"size": "tiny", "input_px": 64, "points_per_side": 3},
     "sam2": {"size": "nano", "input_px": 64},
 }
 OTHERS = {name: {} if name == "segformer" else {"encoder": "resnet18"} for name in MODELS if name not in QUICK}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from crackwise.backends import load_predictor
 from crackwise.backends.export import drawn_photo, export
 from crackwise.cli import app
 from crackwise.errors import ModelError
+from crackwise.models.blocks import TakesPrompts
 
 WriteRun = Callable[[Path, str, dict[str, object]], Path]
 
@@ -30,6 +32,8 @@ def test_prompts_become_classes_and_the_phrase_it_learnt_gives_its_own_map(clips
     asked = load_predictor(clipseg_run, prompts=("segment joint/tape", "segment crack"))
     maps = asked(photo)
     assert asked.card.classes == ("segment joint/tape", "segment crack")
+    assert asked.card.prompts == {phrase: (phrase,) for phrase in asked.card.classes}
+    assert load_predictor(clipseg_run).card.prompts == {"crack": ("segment crack",)}
     assert maps.shape == (2, 60, 80)
     np.testing.assert_allclose(maps[1], own[0], rtol=0, atol=1e-6)
     assert np.abs(maps[0] - own[0]).max() > 1e-4
@@ -44,6 +48,22 @@ def test_inspect_writes_a_mask_of_every_prompt(clipseg_run: Path, tmp_path: Path
     assert masks == {"wall.png", "1-segment-crack/wall.png", "2-segment-drywall-seam/wall.png"}
 
 
+def test_evaluate_scores_every_phrase_alone(clipseg_run: Path, drawn_set: Path, tmp_path: Path) -> None:
+    result = CliRunner().invoke(
+        app,
+        ["evaluate", str(clipseg_run), "--data", f"{drawn_set}:val", "--out", str(tmp_path / "out"), "--each-phrase"],
+    )
+    assert result.exit_code == 0, result.output
+    own, alone = json.loads((tmp_path / "out" / "scores.json").read_text())["sets"].values()
+    assert (own["phrase"], alone["phrase"]) == (None, "segment crack")
+    assert own["subsets"] == alone["subsets"]  # the only phrase is the class
+
+
+def test_a_network_that_reads_must_say_how() -> None:
+    with pytest.raises(TypeError, match="abstract"):
+        TakesPrompts()  # type: ignore[abstract]
+
+
 @pytest.mark.parametrize(
     ("prompts", "said"), [(("crack", "crack"), "different phrases"), (("crack", " "), "none of them empty")]
 )
@@ -56,6 +76,8 @@ def test_a_model_that_cannot_read_says_so(tmp_path: Path, write_run: WriteRun) -
     run = write_run(tmp_path / "hrsegnet", "hrsegnet", {"base": 4, "depth": 1})
     with pytest.raises(ModelError, match="takes no prompts"):
         load_predictor(run, prompts=("segment crack",))
+    result = CliRunner().invoke(app, ["evaluate", str(run), "--data", "x", "--out", "y", "--each-phrase"])
+    assert "takes no prompts" in str(result.exception)
     export(run)
     with pytest.raises(ModelError, match="pass the run folder"):
         load_predictor(run / "model.onnx", prompts=("segment crack",))

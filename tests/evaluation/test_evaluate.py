@@ -11,7 +11,7 @@ import pytest
 from crackwise.data.folder import Item, open_items
 from crackwise.data.masks import Mask
 from crackwise.errors import CrackwiseError, DataError, ImageError, ModelError
-from crackwise.evaluation.evaluate import Question, evaluate
+from crackwise.evaluation.evaluate import Question, evaluate, evaluate_each
 from crackwise.evaluation.leaks import Leaks, find_leaks
 from crackwise.evaluation.metrics import SCORES
 from crackwise.evaluation.sets import evaluate_sets
@@ -129,6 +129,71 @@ def test_opened_and_closed_masks_lose_what_is_thin_and_stand_beside_the_plain(it
     plain, opened = (evaluation.scores["all"]["pooled_recall"].value for evaluation in evaluations.values())
     assert plain == pytest.approx(2 / 3)
     assert opened == 0
+
+
+class Reader:
+    """A predictor whose map of a class or phrase is as bright as its number says, and that counts its looks."""
+
+    sha256, runtime, precision = "0" * 64, "test", "f32"
+
+    def __init__(self, maps, prompts):
+        self.levels = list(maps.values())
+        self.card = ModelCard(name="reads", version="1", classes=tuple(maps), prompts=prompts, threshold=0.5)
+        self.looks = 0
+
+    def __call__(self, pixels):
+        self.looks += 1
+        darkness = 1 - pixels.mean(axis=2, dtype=np.float32) / 255
+        return np.stack([np.minimum(darkness, level) for level in self.levels])
+
+
+PROMPTS = {"joint": ("seam",), "crack": ("segment crack", "segment wall crack")}
+
+
+def test_every_phrase_of_the_class_is_scored_beside_it(items, tmp_path):
+    reads = Reader({"joint": 0, "crack": 1}, PROMPTS)
+    phrases = Reader({"seam": 0, "segment crack": 1, "segment wall crack": 0.4}, {})
+    asked = Question(open_close=True)
+    evaluations = evaluate_sets(reads, {"walls": items}, tmp_path / "out", question=asked, by_phrase=phrases)
+    recalls = {name: evaluation.scores["all"]["pooled_recall"].value for name, evaluation in evaluations.items()}
+    assert recalls == {
+        "walls": 1,
+        "walls, opened and closed 3x3": 1,
+        'walls, "segment crack"': 1,
+        'walls, "segment crack", opened and closed 3x3': 1,
+        'walls, "segment wall crack"': 0,
+        'walls, "segment wall crack", opened and closed 3x3': 0,
+    }
+    record = json.loads((tmp_path / "out" / "scores.json").read_text())["sets"]
+    assert [(each["class"], each["phrase"], each["open_close"]) for each in record.values()] == [
+        ("crack", phrase, twice) for phrase in (None, *PROMPTS["crack"]) for twice in (False, True)
+    ]
+
+
+def test_a_negative_prompt_is_asked_phrase_by_phrase(items, tmp_path):
+    reads = Reader({"joint": 0, "crack": 0}, PROMPTS)
+    phrases = Reader({"seam": 1, "segment crack": 1, "segment wall crack": 0}, {})
+    evaluations = evaluate_sets(
+        reads, {"walls": items}, tmp_path / "out", question=Question("crack", absent=True), by_phrase=phrases
+    )
+    assert [each.scores["all"]["false_alarm_share_50px"].value for each in evaluations.values()] == [0, 4 / 5, 0]
+
+
+def test_several_questions_take_one_look_at_each_picture(items):
+    reads = Reader({"joint": 0, "crack": 1}, PROMPTS)
+    questions = [Question(), Question(open_close=True), Question("crack", absent=True), Question("joint")]
+    answers = evaluate_each(reads, iter(items), questions)
+    assert reads.looks == len(items)
+    assert [answer.question for answer in answers] == [questions[0]._replace(class_name="crack")] + [
+        question._replace(class_name=question.class_name or "crack") for question in questions[1:]
+    ]
+    for question, answer in zip(questions, answers, strict=True):
+        assert answer.tallies == evaluate(reads, items, question=question).tallies
+
+
+def test_a_phrase_that_the_model_was_not_asked_is_named(items):
+    with pytest.raises(ModelError, match="knows no class 'seam'; there is 'crack'"):
+        evaluate(Reader({"crack": 1}, {}), items, question=Question("crack", phrase="seam"))
 
 
 def test_pictures_are_read_one_at_a_time_as_they_come(items):

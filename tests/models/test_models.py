@@ -16,6 +16,7 @@ from crackwise.models.cost import build_on_meta
 SMALL: dict[str, dict[str, object]] = {
     "hrsegnet": {"base": 8},
     "cracksam": {"size": "tiny", "input_px": 64},
+    "sam": {"size": "tiny", "input_px": 64, "points_per_side": 3},
     "sam2": {"size": "nano", "input_px": 64},
     "clipseg": {"size": "tiny"},
     "unet": {"encoder": "resnet18"},

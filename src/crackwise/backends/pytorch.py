@@ -56,19 +56,21 @@ class TorchPredictor:
 def load(source: str | Path, *, threads: int | None = None, prompts: Sequence[str] = ()) -> TorchPredictor:
     """The predictor of a run folder; ``threads`` sets torch's for the whole process.
 
-    With ``prompts`` its classes are these phrases.
+    With ``prompts`` its classes are these phrases. The card tells the phrases of a network that reads.
 
     Raises:
         ModelError: the folder holds no finished run, or its network takes no prompts.
     """
     folder = Path(source)
     net, card, recipe = load_run(folder)
+    reader = next((module for module in net.modules() if isinstance(module, TakesPrompts)), None)
     if prompts:
-        asked = next((module for module in net.modules() if isinstance(module, TakesPrompts)), None)
-        if asked is None:
+        if reader is None:
             raise ModelError(f"{card.name} takes no prompts: {recipe.model.name} knows only {', '.join(card.classes)}.")
-        asked.ask(prompts, start_of(recipe.model.name, recipe.model.options))
+        reader.ask(prompts, start_of(recipe.model.name, recipe.model.options))
         card = card.model_copy(update={"classes": tuple(prompts)})
+    if reader is not None:
+        card = card.model_copy(update={"prompts": dict(zip(card.classes, reader.phrases, strict=True))})
     if threads is not None:
         torch.set_num_threads(threads)
     return TorchPredictor(net, card, hashlib.sha256((folder / "weights.safetensors").read_bytes()).hexdigest())

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from crackwise.data.folder import Item
     from crackwise.evaluation.bootstrap import Estimate
     from crackwise.evaluation.evaluate import Evaluation
+    from crackwise.predictor import ModelCard, Predictor
 
 __all__ = ["register"]
 
@@ -34,6 +35,21 @@ CAPTION = (
 FILE_COLUMNS = 120
 """Width of the table where there is no terminal to ask."""
 
+Root = Annotated[Path | None, typer.Option("--root", help="The folder that holds the sets of the catalogue.")]
+Threshold = Annotated[
+    float | None, typer.Option("--threshold", min=0, max=1, help="Instead of the one in the model's card.")
+]
+ClassName = Annotated[
+    str | None, typer.Option("--class", help="What is scored; default: crack, or what the set labels.")
+]
+Absent = Annotated[
+    bool, typer.Option("--absent", help="The sets show none of --class, labelled or not: a negative prompt.")
+]
+OpenClose = Annotated[bool, typer.Option("--open-close", help="Score masks opened and closed with 3x3 pixels as well.")]
+EachPhrase = Annotated[
+    bool, typer.Option("--each-phrase", help="Score each phrase of the class alone as well, for models that read.")
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
@@ -48,21 +64,12 @@ def evaluate(
     ],
     out: Annotated[Path, typer.Option("--out", help="Where scores.json, scores.csv and report.html go.")],
     more: Annotated[list[str] | None, typer.Argument(metavar="SET[:SPLIT]", help="Further sets.")] = None,
-    root: Annotated[
-        Path | None, typer.Option("--root", help="The folder that holds the sets of the catalogue.")
-    ] = None,
-    threshold: Annotated[
-        float | None, typer.Option("--threshold", min=0, max=1, help="Instead of the one in the model's card.")
-    ] = None,
-    class_name: Annotated[
-        str | None, typer.Option("--class", help="What is scored; default: crack, or what the set labels.")
-    ] = None,
-    absent: Annotated[
-        bool, typer.Option("--absent", help="The sets show none of --class, labelled or not: a negative prompt.")
-    ] = False,
-    open_close: Annotated[
-        bool, typer.Option("--open-close", help="Score masks opened and closed with 3x3 pixels as well.")
-    ] = False,
+    root: Root = None,
+    threshold: Threshold = None,
+    class_name: ClassName = None,
+    absent: Absent = False,
+    open_close: OpenClose = False,
+    each_phrase: EachPhrase = False,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the resampling behind the intervals.")] = 0,
 ) -> None:
     """Score a model on labelled pictures: every number with its protocol and its interval."""
@@ -75,16 +82,39 @@ def evaluate(
     with needs_extra("lab"):
         from crackwise.data.folder import open_items
     predictor = load_predictor(model)
+    by_phrase = reader_of_phrases(model, predictor.card) if each_phrase else None
     sets = {reference: open_items(reference, root) for reference in (*data, *(more or ()))}
     leaks = {reference: find_leaks(items, reference, predictor.card, root) for reference, items in sets.items()}
     question = Question(class_name, absent, open_close)
     with progress_bar() as progress:
         tracked = {name: Tracked(items, progress, name) for name, items in sets.items()}
         evaluations = evaluate_sets(
-            predictor, tracked, out, question=question, leaks=leaks, threshold=threshold, seed=seed
+            predictor,
+            tracked,
+            out,
+            question=question,
+            by_phrase=by_phrase,
+            leaks=leaks,
+            threshold=threshold,
+            seed=seed,
         )
     Console(width=None if Console().is_terminal else FILE_COLUMNS).print(summary(evaluations))
     typer.echo(f"The scores lie in {out / 'scores.json'}, the report in {out / 'report.html'}.")
+
+
+def reader_of_phrases(model: str, card: ModelCard) -> Predictor:
+    """The model with every phrase that its classes are asked for by as a class of its own.
+
+    Raises:
+        ModelError: the model does not read.
+    """
+    from crackwise.backends import load_predictor
+    from crackwise.errors import ModelError
+
+    phrases = dict.fromkeys(phrase for of_class in card.prompts.values() for phrase in of_class)
+    if not phrases:
+        raise ModelError(f"{card.name} takes no prompts; --each-phrase is for the run folder of a network that reads.")
+    return load_predictor(model, prompts=tuple(phrases))
 
 
 @dataclass(frozen=True)

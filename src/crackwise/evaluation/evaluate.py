@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # the module imports torch, and a model file needs none
     from crackwise.data.folder import Item
     from crackwise.predictor import ModelCard, Predictor
 
-__all__ = ["Evaluation", "Question", "Subset", "Viewed", "evaluate", "view"]
+__all__ = ["Evaluation", "Question", "Subset", "Viewed", "evaluate", "evaluate_each", "view"]
 
 Subset = Literal["all", "unleaked"]
 UNKNOWN = Leaks()
@@ -37,6 +37,8 @@ class Question(NamedTuple):
     """The set shows none of it, labelled or not: a negative prompt."""
     open_close: bool = False
     """Masks are opened and closed with 3x3 pixels first, as the CLIPSeg system does; it erases what is thinner."""
+    phrase: str | None = None
+    """``class_name`` is asked for by this phrase alone, which is a class of the model; None: by its own name."""
 
 
 ASKED = Question()
@@ -79,7 +81,21 @@ def evaluate(
     leaks: Leaks = UNKNOWN,
     seed: int = 0,
 ) -> Evaluation:
-    """Scores with intervals over the pictures; they are read one at a time.
+    """Scores with intervals over the pictures, of one question: see `evaluate_each`."""
+    (evaluation,) = evaluate_each(predictor, items, (question,), threshold=threshold, leaks=leaks, seed=seed)
+    return evaluation
+
+
+def evaluate_each(
+    predictor: Predictor,
+    items: Iterable[Item],
+    questions: Sequence[Question],
+    *,
+    threshold: float | None = None,
+    leaks: Leaks = UNKNOWN,
+    seed: int = 0,
+) -> tuple[Evaluation, ...]:
+    """Scores with intervals over the pictures for every question; each picture is read and looked at once.
 
     The threshold is the card's unless one is given; it is never chosen here. Where ``leaks`` names some of the
     pictures, the scores without them come as a second subset. ``seed`` draws the intervals.
@@ -91,35 +107,55 @@ def evaluate(
     """
     level = predictor.card.threshold if threshold is None else threshold
     seen: list[Item] = []
-    tallies: list[Tally] = []
+    tallies: list[list[Tally]] = [[] for _ in questions]
     for item in items:
-        if question.class_name is None or not seen:
-            question = question._replace(class_name=scored_class(predictor.card, item, question))
-        viewed = view(predictor, item, level, question)
+        if not seen:
+            questions = [q._replace(class_name=scored_class(predictor.card, item, q)) for q in questions]
+        for counted, viewed in zip(tallies, views(predictor, item, level, questions), strict=True):
+            counted.append(tally(viewed.predicted, viewed.target))
         seen.append(item)
-        tallies.append(tally(viewed.predicted, viewed.target))
     if not seen:
         raise DataError("There is no picture to evaluate on.")
     leaks = leaks._replace(names=leaks.names & {item.name for item in seen})
+    source: Literal["card", "given"] = "card" if threshold is None else "given"
+    return tuple(
+        Evaluation(
+            tuple(seen), tuple(counted), subset_scores(seen, counted, leaks, seed), leaks, level, source, question
+        )
+        for counted, question in zip(tallies, questions, strict=True)
+    )
+
+
+def subset_scores(
+    seen: Sequence[Item], tallies: Sequence[Tally], leaks: Leaks, seed: int
+) -> dict[Subset, dict[str, Estimate]]:
+    """Every score over all pictures, and, where some leak, over the others."""
     kept: dict[Subset, list[int]] = {"all": list(range(len(seen)))}
     if leaks.names:
         kept["unleaked"] = [index for index, item in enumerate(seen) if item.name not in leaks.names]
-    scores = {
+    return {
         subset: estimate_scores([tallies[i] for i in indices], [seen[i].group for i in indices], seed=seed)
         for subset, indices in kept.items()
     }
-    source: Literal["card", "given"] = "card" if threshold is None else "given"
-    return Evaluation(tuple(seen), tuple(tallies), scores, leaks, level, source, question)
 
 
 def view(predictor: Predictor, item: Item, threshold: float, question: Question) -> Viewed:
     """One picture, its label and the mask that the predictor makes of it at the threshold."""
-    name = question.class_name or scored_class(predictor.card, item, question)
+    (viewed,) = views(predictor, item, threshold, (question,))
+    return viewed
+
+
+def views(predictor: Predictor, item: Item, threshold: float, questions: Sequence[Question]) -> Iterator[Viewed]:
+    """The same for several questions, which name their classes, with one look at the picture."""
     pixels = read_image(item.image)
     shape = pixels.shape[:2]
-    target = np.zeros(shape, np.uint8) if question.absent else read_mask(item.mask, shape, (name,))[0]
-    predicted = predict_tiled(predictor, pixels)[predictor.card.classes.index(name)] >= threshold
-    return Viewed(pixels, target, opened_and_closed(predicted) if question.open_close else predicted)
+    maps = predict_tiled(predictor, pixels)
+    for question in questions:
+        assert question.class_name is not None
+        name = question.class_name
+        target = np.zeros(shape, np.uint8) if question.absent else read_mask(item.mask, shape, (name,))[0]
+        predicted = maps[predictor.card.classes.index(question.phrase or name)] >= threshold
+        yield Viewed(pixels, target, opened_and_closed(predicted) if question.open_close else predicted)
 
 
 def opened_and_closed(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -133,12 +169,13 @@ def scored_class(card: ModelCard, item: Item, question: Question) -> str:
     """The class asked for, else the first of the model's that this picture of the set is labelled for.
 
     Raises:
-        ModelError: the model does not know the class that is asked for.
+        ModelError: the model does not know the class, or the phrase, that is asked for.
     """
     if question.class_name is not None:
-        if question.class_name not in card.classes:
+        answering = question.phrase or question.class_name
+        if answering not in card.classes:
             raise ModelError(
-                f"{card.name} knows no class {question.class_name!r}; there is {', '.join(map(repr, card.classes))}."
+                f"{card.name} knows no class {answering!r}; there is {', '.join(map(repr, card.classes))}."
             )
         return question.class_name
     classes = sorted(card.classes, key=lambda name: name != "crack")

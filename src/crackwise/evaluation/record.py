@@ -53,6 +53,7 @@ def set_record(evaluation: Evaluation) -> dict[str, Any]:
     """One set of the record."""
     return {
         "class": evaluation.question.class_name,
+        "phrase": evaluation.question.phrase,
         "absent": evaluation.question.absent,
         "open_close": evaluation.question.open_close,
         "threshold": evaluation.threshold,

@@ -8,15 +8,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from crackwise.evaluation.evaluate import ASKED, UNKNOWN, Evaluation, Question, evaluate
+from crackwise.evaluation.evaluate import ASKED, UNKNOWN, Evaluation, Question, evaluate_each
 from crackwise.evaluation.leaks import Leaks
-from crackwise.evaluation.page import draw_examples, render_page
+from crackwise.evaluation.page import Example, draw_examples, render_page
 from crackwise.evaluation.record import to_csv, to_json
 from crackwise.imaging.files import write_atomically
 
 if TYPE_CHECKING:
     from crackwise.data.folder import Item
-    from crackwise.predictor import Predictor
+    from crackwise.predictor import ModelCard, Predictor
 
 __all__ = ["evaluate_sets"]
 
@@ -29,32 +29,50 @@ def evaluate_sets(
     out: Path,
     *,
     question: Question = ASKED,
+    by_phrase: Predictor | None = None,
     leaks: Mapping[str, Leaks] = NOT_LOOKED_FOR,
     threshold: float | None = None,
     seed: int = 0,
 ) -> dict[str, Evaluation]:
     """Evaluate on every set, named by its reference, with one threshold, and write the three files into ``out``.
 
-    A question for masks that are opened and closed is answered both ways, under a name of its own.
+    A question for masks that are opened and closed is answered both ways, under a name of its own. ``by_phrase``: the
+    same model, its classes the phrases that the card names; every phrase of the class is then scored as well.
 
     Raises:
         DataError: a set without pictures, or a label that cannot be used.
         ImageError: a picture that cannot be read.
         CrackwiseError: ``out`` cannot be written to.
     """
-    evaluations = {
-        name: evaluate(
-            predictor, items, question=asked, threshold=threshold, leaks=leaks.get(reference, UNKNOWN), seed=seed
-        )
-        for reference, items in sets.items()
-        for name, asked in both_ways(reference, question).items()
-    }
-    examples = {reference: draw_examples(predictor, evaluation) for reference, evaluation in evaluations.items()}
+    evaluations: dict[str, Evaluation] = {}
+    examples: dict[str, list[Example]] = {}
+
+    def answer(answering: Predictor, reference: str, questions: Mapping[str, Question]) -> None:
+        known, asked = leaks.get(reference, UNKNOWN), list(questions.values())
+        answers = evaluate_each(answering, sets[reference], asked, threshold=threshold, leaks=known, seed=seed)
+        for name, evaluation in zip(questions, answers, strict=True):
+            evaluations[name] = evaluation
+            examples[name] = draw_examples(answering, evaluation)
+
+    for reference in sets:
+        answer(predictor, reference, both_ways(reference, question))
+        if by_phrase is not None:
+            asked = question._replace(class_name=evaluations[reference].question.class_name)
+            answer(by_phrase, reference, each_phrase(reference, asked, predictor.card))
     record = to_json(predictor, evaluations, seed=seed)
     write_atomically(out / "scores.json", f"{json.dumps(record, indent=2, ensure_ascii=False)}\n".encode())
     write_atomically(out / "scores.csv", to_csv(evaluations).encode())
     write_atomically(out / "report.html", render_page(record, examples).encode())
     return evaluations
+
+
+def each_phrase(reference: str, question: Question, card: ModelCard) -> dict[str, Question]:
+    """The question of a class by every phrase of it alone, each under its name."""
+    assert question.class_name is not None
+    named: dict[str, Question] = {}
+    for phrase in card.prompts[question.class_name]:
+        named |= both_ways(f'{reference}, "{phrase}"', question._replace(phrase=phrase))
+    return named
 
 
 def both_ways(reference: str, question: Question) -> dict[str, Question]:

@@ -103,6 +103,14 @@ MODELS: dict[str, ModelRow] = {
         input_px=448,
         start="base",
     ),
+    "sam": ModelRow(
+        build="crackwise.models.sam:build",
+        summary="Segment Anything untouched, asked by a grid of points; a baseline without training",
+        paper="Kirillov et al., ICCV 2023",
+        licence="Apache-2.0 (network: transformers; SAM weights: Apache-2.0)",
+        input_px=1024,
+        start="base",
+    ),
     "sam2": ModelRow(
         build="crackwise.models.sam2:build",
         summary="the image encoder of SAM 2 under a convolutional head; to be tuned",

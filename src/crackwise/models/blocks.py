@@ -6,6 +6,7 @@ Letters: B batch, C channels, H height, W width, K classes.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -142,16 +143,19 @@ class FixedSize(nn.Module):
         return map_outputs(lambda y: F.interpolate(y, size, mode="bilinear", align_corners=False), self.net(x))
 
 
-class TakesPrompts(nn.Module):
+class TakesPrompts(nn.Module, ABC):
     """A network whose classes are phrases: it can be asked for others than it was built with."""
 
+    phrases: tuple[tuple[str, ...], ...]
+    """What each class is asked for by."""
+
+    @abstractmethod
     def ask(self, prompts: Sequence[str], base: str | None) -> None:
         """One class for each of these phrases from now on, spelled as ``base`` spells (None: weights without one).
 
         Raises:
             ModelError: the base spells none of them.
         """
-        raise NotImplementedError
 
 
 class TwoWay(nn.Module):

@@ -7,7 +7,7 @@ segmentation in civil infrastructures", Construction and Building Materials 431,
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -49,25 +49,24 @@ SIZES = {
 """``tiny`` is for trying things out: no weights are published for it."""
 
 
+ANATOMY = Anatomy(
+    head=("prompt_encoder", "mask_decoder"),
+    scopes={"encoder": ("vision_encoder.layers",)},
+    encoder="vision_encoder",
+)
+
+
 class CrackSAM(nn.Module):
     """RGB in [0, 1] (B, 3, S, S) to two channels per class (B, 2K, S, S): background, crack; S fixed at building."""
 
-    anatomy = Anatomy(
-        head=("prompt_encoder", "mask_decoder"),
-        scopes={"encoder": ("vision_encoder.layers",)},
-        encoder="vision_encoder",
-    )
+    anatomy = ANATOMY
 
     def __init__(self, sam: SamModel) -> None:
         super().__init__()
         self.vision_encoder = sam.vision_encoder
         self.prompt_encoder = sam.prompt_encoder
         self.mask_decoder = sam.mask_decoder
-        # the Fourier matrix is drawn once and never learnt
-        fourier = self.prompt_encoder.shared_embedding
-        matrix = fourier.positional_embedding.detach()
-        del fourier.positional_embedding
-        fourier.register_buffer("positional_embedding", matrix)
+        fix_fourier(self.prompt_encoder)
 
     def forward(self, image_BCHW: Tensor) -> Tensor:
         """The two channels of every class, at the size of the picture."""
@@ -84,7 +83,7 @@ class CrackSAM(nn.Module):
         tokens, features = decoder.transformer(
             point_embeddings=tokens,
             image_embeddings=features_BCHW + no_mask,
-            image_positional_embeddings=self.positions(h, w),
+            image_positional_embeddings=positions(self.prompt_encoder, h, w),
             attention_similarity=None,
         )[:2]
         features = features.transpose(2, 3).reshape(batch, -1, h, w)
@@ -93,14 +92,23 @@ class CrackSAM(nn.Module):
         vectors = [mlp(tokens[:, 0, 1 + i]) for i, mlp in enumerate(decoder.output_hypernetworks_mlps)]
         return torch.einsum("bnc,bchw->bnhw", torch.stack(vectors, 1), features)
 
-    def positions(self, h: int, w: int) -> Tensor:
-        """Fourier features (1, C, h, w) of the centres of the cells."""
-        matrix = self.prompt_encoder.shared_embedding.positional_embedding
-        y = (torch.arange(h, device=matrix.device, dtype=matrix.dtype) + 0.5) / h
-        x = (torch.arange(w, device=matrix.device, dtype=matrix.dtype) + 0.5) / w
-        grid = torch.stack([x.expand(h, w), y[:, None].expand(h, w)], -1)
-        encoded: Tensor = self.prompt_encoder.shared_embedding(grid)
-        return encoded.permute(2, 0, 1)[None]
+
+def fix_fourier(prompt_encoder: nn.Module) -> None:
+    """Make the Fourier matrix a buffer: it is drawn once and never learnt."""
+    fourier: Any = prompt_encoder.shared_embedding
+    matrix = fourier.positional_embedding.detach()
+    del fourier.positional_embedding
+    fourier.register_buffer("positional_embedding", matrix)
+
+
+def positions(prompt_encoder: nn.Module, h: int, w: int) -> Tensor:
+    """Fourier features (1, C, h, w) of the centres of the cells."""
+    fourier: Any = prompt_encoder.shared_embedding
+    matrix = fourier.positional_embedding
+    y = (torch.arange(h, device=matrix.device, dtype=matrix.dtype) + 0.5) / h
+    x = (torch.arange(w, device=matrix.device, dtype=matrix.dtype) + 0.5) / w
+    encoded: Tensor = fourier(torch.stack([x.expand(h, w), y[:, None].expand(h, w)], -1))
+    return encoded.permute(2, 0, 1)[None]
 
 
 def build(
@@ -119,18 +127,28 @@ def build(
     Raises:
         ModelError: ``input_px`` is not a multiple of 16, or there is no such base of this size.
     """
-    if input_px <= 0 or input_px % PATCH_PX:
-        raise ModelError(f"cracksam: input_px={input_px} does not fit; it must be a multiple of {PATCH_PX}.")
-    sam = SamModel(configuration(SIZES[size], input_px, 2 * len(classes)))
-    if base is not None:
-        published = {name: facts(configuration(each, input_px, 2)) for name, each in SIZES.items()}
-        tensors = pretrained(base, {"sam": SamModel}, size=size, published=published, facts=facts)
-        lay_over(sam, tensors, base, fresh=FRESH, stretches=stretches(SIZES[size]))
+    sam = start(size, input_px, 2 * len(classes), base=base, fresh=FRESH)
     fold_relative_positions(sam.vision_encoder)
     net: nn.Module = TwoWay(CrackSAM(sam))
     if normalize == "sam":
         net = nn.Sequential(Normalize(SAM_MEAN, SAM_STD), net)
     return FixedSize(net, input_px)
+
+
+def start(size: str, input_px: int, mask_tokens: int, *, base: str | None, fresh: Sequence[str] = ()) -> SamModel:
+    """transformers' SAM, from a base but for what is called one of ``fresh``; without a base at random.
+
+    Raises:
+        ModelError: ``input_px`` is not a multiple of 16, or there is no such base of this size.
+    """
+    if input_px <= 0 or input_px % PATCH_PX:
+        raise ModelError(f"SAM: input_px={input_px} does not fit; it must be a multiple of {PATCH_PX}.")
+    sam = SamModel(configuration(SIZES[size], input_px, mask_tokens))
+    if base is not None:
+        published = {name: facts(configuration(each, input_px, mask_tokens)) for name, each in SIZES.items()}
+        tensors = pretrained(base, {"sam": SamModel}, size=size, published=published, facts=facts)
+        lay_over(sam, tensors, base, fresh=fresh, stretches=stretches(SIZES[size]))
+    return sam
 
 
 def configuration(size: Size, input_px: int, mask_tokens: int) -> SamConfig:

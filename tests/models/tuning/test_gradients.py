@@ -15,6 +15,7 @@ from crackwise.models.tuning.lora import merge_lora
 
 SMALL: dict[str, dict[str, object]] = {
     "cracksam": {"size": "tiny", "input_px": 64},
+    "sam": {"size": "tiny", "input_px": 64, "points_per_side": 3},
     "sam2": {"size": "nano", "input_px": 64},
     "clipseg": {"size": "tiny"},
     "mobilenet_fpn": {},
@@ -49,6 +50,7 @@ MEANT: list[tuple[str, object, Belongs]] = [
     ("cracksam", "adapter:4+lora:2+head", lambda n: ".adapter." in n or ".lora_" in n or in_sam_head(n)),
     ("cracksam", "layernorm", lambda n: "vision_encoder" in n and "layer_norm" in n),
     ("cracksam", "last_blocks:1", lambda n: "vision_encoder.layers.2." in n),
+    ("sam", "lora:2", lambda n: ".lora_" in n),
     ("sam2", "head", lambda n: ".head." in n),
     ("sam2", "lora:2", lambda n: ".lora_" in n),
     ("sam2", "lora:2:all+head", lambda n: ".lora_" in n or ".head." in n),
