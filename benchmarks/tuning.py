@@ -52,7 +52,7 @@ def build(way: str, size: str, device: str) -> nn.Module:
     if way == "plain":
         for module in model.modules():
             if isinstance(module, SamVisionAttention):
-                module.forward = SamVisionAttention.forward.__get__(module)  # type: ignore[method-assign]
+                module.__class__ = SamVisionAttention
     else:
         model = model.to(memory_format=torch.channels_last)
         economize(model, settings, precision=settings.precision)

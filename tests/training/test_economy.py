@@ -16,6 +16,7 @@ from crackwise.errors import RecipeError
 from crackwise.losses import LossConfig, build_loss
 from crackwise.models import build_model
 from crackwise.models.cost import saved_for_backward
+from crackwise.models.cracksam import SIZES
 from crackwise.models.tuning import apply_tunings, hold_frozen_statistics, parse_tunings
 from crackwise.training.economy import economize
 from crackwise.training.load import load_run
@@ -158,6 +159,19 @@ def test_compiled_blocks_learn_the_same(name: str, checkpointed: bool) -> None:
     assert spared.state_dict().keys() == plain.state_dict().keys()
     if checkpointed:
         assert got[2] < 0.75 * expected[2]
+
+
+@pytest.mark.usefixtures("quick_compiler")
+@pytest.mark.filterwarnings(TRACED)
+def test_blocks_of_one_kind_are_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SIZES, "tiny", SIZES["tiny"]._replace(depth=6, global_blocks=(2, 5)))
+    model = tuned("cracksam", "lora:2+adapter:4+head")
+    torch._dynamo.reset()
+    before = torch._dynamo.utils.counters["stats"]["unique_graphs"]
+    economize(model, settings(compile=True), precision="32-true")
+    step(model)
+    kinds = 3  # the first, in front of which nothing learns; windows; the whole picture
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] - before == kinds
 
 
 @pytest.mark.slow

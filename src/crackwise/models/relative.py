@@ -10,29 +10,31 @@ Letters: B windows, H height, W width, N = H W, D width of a head.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers.models.sam.modeling_sam import SamVisionAttention
+from transformers.models.sam.modeling_sam import SamVisionAttention, SamVisionSdpaAttention
 
 __all__ = ["attend", "fold_relative_positions"]
 
-Attention = Callable[[Tensor], tuple[Tensor, Tensor | None]]
+
+class FoldedAttention(SamVisionSdpaAttention):
+    """transformers' attention, which runs as ``attend`` while it trains."""
+
+    def forward(self, hidden_states: Tensor, output_attentions: bool = False) -> Any:
+        """(B, H, W, C) to the same shape, and the weights or None; transformers names one type and returns another."""
+        if self.training:
+            return attend(self, hidden_states)
+        return super().forward(hidden_states, output_attentions)
 
 
 def fold_relative_positions(encoder: nn.Module) -> None:
-    """Let every attention of SAM's encoder run as ``attend`` while it trains, in place; weights and names stay."""
+    """Let every attention of SAM's encoder be a ``FoldedAttention``, in place; weights and their names stay."""
     for module in encoder.modules():
         if isinstance(module, SamVisionAttention):
-            module.forward = functools.partial(either, module, module.forward)  # type: ignore[assignment]
-
-
-def either(attention: SamVisionAttention, plain: Attention, hidden_states: Tensor) -> tuple[Tensor, Tensor | None]:
-    """The attention that belongs to the mode it is in."""
-    return attend(attention, hidden_states) if attention.training else plain(hidden_states)
+            module.__class__ = FoldedAttention  # transformers builds its own by a closed table; nothing else differs
 
 
 def attend(attention: SamVisionAttention, hidden_states: Tensor) -> tuple[Tensor, None]:
