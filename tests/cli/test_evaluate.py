@@ -65,6 +65,17 @@ def test_a_model_is_scored_on_a_drawn_set(model: Path, drawn_set: Path, tmp_path
     assert record["model"]["runtime"] == "onnxruntime"
 
 
+def test_noise_is_asked_for_and_recorded(model: Path, drawn_set: Path, tmp_path: Path) -> None:
+    shares = {}
+    for noise in ("blur", None):
+        options = ["--noise", noise] if noise else []
+        assert invoke(model, "--data", f"{drawn_set}:val", "--out", tmp_path, *options).exit_code == 0
+        (scores,) = json.loads((tmp_path / "scores.json").read_text())["sets"].values()
+        assert scores["noise"] == noise
+        shares[noise] = scores["subsets"]["all"]["scores"]["pooled_recall"]["value"]
+    assert shares["blur"] < 0.9 < shares[None]
+
+
 @pytest.mark.parametrize("style", ["repeated", "one after the other"])
 def test_several_sets_at_once(model: Path, drawn_set: Path, tmp_path: Path, style: str) -> None:
     first, second = f"{drawn_set}:val", f"{drawn_set}:train"

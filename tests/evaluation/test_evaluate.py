@@ -11,9 +11,10 @@ import pytest
 from crackwise.data.folder import Item, open_items
 from crackwise.data.masks import Mask
 from crackwise.errors import CrackwiseError, DataError, ImageError, ModelError
-from crackwise.evaluation.evaluate import Question, evaluate, evaluate_each
+from crackwise.evaluation.evaluate import Question, evaluate, evaluate_each, view
 from crackwise.evaluation.leaks import Leaks, find_leaks
 from crackwise.evaluation.metrics import SCORES
+from crackwise.evaluation.noise import NOISES
 from crackwise.evaluation.sets import evaluate_sets
 from crackwise.predictor import DataTerms, ModelCard
 
@@ -194,6 +195,16 @@ def test_several_questions_take_one_look_at_each_picture(items):
 def test_a_phrase_that_the_model_was_not_asked_is_named(items):
     with pytest.raises(ModelError, match="knows no class 'seam'; there is 'crack'"):
         evaluate(Reader({"crack": 1}, {}), items, question=Question("crack", phrase="seam"))
+
+
+def test_noise_reaches_the_predictor_and_not_the_label(items):
+    plain, dark = (view(DarkIsCrack(), items[0], 0.6, Question("crack", noise=noise)) for noise in (None, "dark"))
+    assert np.array_equal(dark.target, plain.target)
+    assert np.array_equal(dark.pixels, NOISES["dark"](plain.pixels))
+    scores = evaluate(DarkIsCrack(), items, question=Question(noise="blur")).scores["all"]
+    assert scores["pooled_recall"].value == 0  # a crack of 3 px is no longer dark
+    with pytest.raises(DataError, match="No noise named 'fog'"):
+        evaluate(DarkIsCrack(), items, question=Question(noise="fog"))
 
 
 def test_pictures_are_read_one_at_a_time_as_they_come(items):

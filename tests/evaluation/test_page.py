@@ -49,7 +49,7 @@ def page():
             Leaks(),
             0.7,
             "given",
-            Question("joint", absent=True),
+            Question("joint", absent=True, noise="blur"),
         ),
     }
     pixels = np.full((8, 30, 3), 90, np.uint8)
@@ -94,6 +94,7 @@ def test_the_page_explains_every_score_and_where_threshold_and_leaks_come_from(p
     assert "1 of 4 pictures show a photograph that is also in a training part (walls:train)" in text
     assert "Not at hand, so not looked into: lost:train." in text
     assert "No training part was at hand" in text
+    assert "noise “blur”" in text
     assert "nan" not in text.split()
 
 

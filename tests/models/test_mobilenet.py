@@ -75,6 +75,17 @@ def test_imagenet_weights_are_the_published_ones(shared_data: Path) -> None:
     assert maps[-1].std() > 0.1  # a wrong order of weights leaves the deep maps dead
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_at_random_the_deepest_maps_still_depend_on_the_picture(seed: int) -> None:
+    torch.manual_seed(seed)
+    encoder = build().encoder
+    pictures = torch.rand(2, 3, 128, 128) * 2 - 1
+    with torch.no_grad():
+        first, second = (encoder(picture[None])[-1] for picture in pictures)
+    assert (first - second).abs().mean() > 0.01
+    assert first.abs().max() < 100
+
+
 @pytest.mark.parametrize("size", [(64, 96), (67, 91), (7, 5)])
 def test_with_its_half_size_it_answers_with_the_soft_maximum(size: tuple[int, int]) -> None:
     torch.manual_seed(0)

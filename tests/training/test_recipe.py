@@ -101,6 +101,19 @@ def test_recipes_that_extend_each_other_are_refused(page: Path) -> None:
         load_recipe(page)
 
 
+@pytest.mark.parametrize("arm", ["scratch", "head", "lora", "adapter", "full"])
+def test_the_arms_of_the_tuning_experiment_differ_in_what_learns_and_in_steps_alone(arm: str) -> None:
+    folder = Path(__file__).parents[2] / "recipes" / "tuning_experiment"
+    base, page = (load_recipe(folder / f"{name}.yaml") for name in ("base", arm))
+    optim = page.optim.model_copy(update={"encoder_lr_factor": base.optim.encoder_lr_factor})
+    data = page.data.model_copy(update={"steps_per_epoch": base.data.steps_per_epoch})
+    model = base.model.model_copy(update={"options": base.model.options | {"encoder_weights": None}})
+    assert page.model == (model if arm == "scratch" else base.model)
+    assert page.tuning
+    same = {"name": base.name, "model": base.model, "tuning": None, "optim": optim, "data": data}
+    assert page.model_copy(update=same) == base
+
+
 @pytest.mark.parametrize("path", RECIPES, ids=lambda p: p.relative_to(p.parents[1]).as_posix())
 def test_every_recipe_in_the_repository_is_valid(path: Path) -> None:
     recipe = load_recipe(path)

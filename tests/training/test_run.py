@@ -55,8 +55,9 @@ def test_a_run_folder_holds_recipe_weights_card_metrics_and_curves(drawn_set: Pa
     }
     table = rows(run)
     assert [row["epoch"] for row in table] == ["0", "1", "2"]
-    for column in ("lr", "train_loss", "val_score", "val_loss/walls:val", "val_iou/walls:val"):
+    for column in ("lr", "core_s", "train_loss", "val_score", "val_loss/walls:val", "val_iou/walls:val"):
         assert all(row[column] for row in table), column
+    assert all(0 < float(row["core_s"]) < 600 for row in table)
     model, card, recipe = load_run(run)
     assert not model.training
     assert 0 < card.threshold < 1

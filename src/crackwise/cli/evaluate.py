@@ -46,6 +46,9 @@ Absent = Annotated[
     bool, typer.Option("--absent", help="The sets show none of --class, labelled or not: a negative prompt.")
 ]
 OpenClose = Annotated[bool, typer.Option("--open-close", help="Score masks opened and closed with 3x3 pixels as well.")]
+Noise = Annotated[
+    str | None, typer.Option("--noise", help="Make the photographs worse first: dark or blur, as CrackSAM does.")
+]
 EachPhrase = Annotated[
     bool, typer.Option("--each-phrase", help="Score each phrase of the class alone as well, for models that read.")
 ]
@@ -70,6 +73,7 @@ def evaluate(
     absent: Absent = False,
     open_close: OpenClose = False,
     each_phrase: EachPhrase = False,
+    noise: Noise = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the resampling behind the intervals.")] = 0,
 ) -> None:
     """Score a model on labelled pictures: every number with its protocol and its interval."""
@@ -85,7 +89,7 @@ def evaluate(
     by_phrase = reader_of_phrases(model, predictor.card) if each_phrase else None
     sets = {reference: open_items(reference, root) for reference in (*data, *(more or ()))}
     leaks = {reference: find_leaks(items, reference, predictor.card, root) for reference, items in sets.items()}
-    question = Question(class_name, absent, open_close)
+    question = Question(class_name, absent, open_close, noise=noise)
     with progress_bar() as progress:
         tracked = {name: Tracked(items, progress, name) for name, items in sets.items()}
         evaluations = evaluate_sets(

@@ -17,7 +17,16 @@ from scipy.stats import norm, t
 from crackwise.evaluation.metrics import SCORES, Protocol
 from crackwise.tally import FloatArray, Tally
 
-__all__ = ["CONFIDENCE", "RESAMPLES", "Estimate", "estimate_scores"]
+__all__ = [
+    "CONFIDENCE",
+    "RESAMPLES",
+    "Estimate",
+    "estimate_scores",
+    "interval",
+    "photograph_sums",
+    "pictures_of",
+    "resample",
+]
 
 CONFIDENCE = 0.95
 RESAMPLES = 2000
@@ -39,9 +48,7 @@ def estimate_scores(tallies: Sequence[Tally], groups: Sequence[str], *, seed: in
 
     ``groups`` names the photograph of each picture. Fewer than two photographs give no interval.
     """
-    photographs, index = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
-    sums = np.zeros((len(photographs), len(Tally._fields)))
-    np.add.at(sums, index, np.array(tallies, dtype=np.float64).reshape(-1, len(Tally._fields)))
+    sums = photograph_sums(tallies, groups)
     total, resampled = Tally(*sums.sum(0)), Tally(*resample(sums, seed).T)
     estimates = {}
     for name, score in SCORES.items():
@@ -53,8 +60,19 @@ def estimate_scores(tallies: Sequence[Tally], groups: Sequence[str], *, seed: in
     return estimates
 
 
+def photograph_sums(tallies: Sequence[Tally], groups: Sequence[str]) -> FloatArray:
+    """A row per photograph, in the order of their names: the sum of the tallies of its pictures."""
+    photographs, index = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
+    sums = np.zeros((len(photographs), len(Tally._fields)))
+    np.add.at(sums, index, np.array(tallies, dtype=np.float64).reshape(-1, len(Tally._fields)))
+    return sums
+
+
 def resample(sums: FloatArray, seed: int) -> FloatArray:
-    """The sum of each of ``RESAMPLES`` draws of as many photographs as there are, with replacement."""
+    """The sum of each of ``RESAMPLES`` draws of as many photographs as there are, with replacement.
+
+    The draws depend on the seed and the number of photographs alone: two models are compared on the same ones.
+    """
     n, rng = len(sums), np.random.default_rng(seed)
     if n == 0:
         return np.zeros((RESAMPLES, sums.shape[1]))

@@ -14,6 +14,7 @@ from crackwise.data.masks import read_mask
 from crackwise.errors import DataError, ModelError
 from crackwise.evaluation.bootstrap import Estimate, estimate_scores
 from crackwise.evaluation.leaks import Leaks
+from crackwise.evaluation.noise import noise_named
 from crackwise.imaging.image import read_image
 from crackwise.imaging.tiles import predict_tiled
 from crackwise.tally import NOT_LABELLED, Tally, tally
@@ -39,6 +40,8 @@ class Question(NamedTuple):
     """Masks are opened and closed with 3x3 pixels first, as the CLIPSeg system does; it erases what is thinner."""
     phrase: str | None = None
     """``class_name`` is asked for by this phrase alone, which is a class of the model; None: by its own name."""
+    noise: str | None = None
+    """The photographs are made worse first, by this row of `NOISES`; labels stay."""
 
 
 ASKED = Question()
@@ -65,7 +68,7 @@ class Viewed(NamedTuple):
     """One labelled picture and what a predictor finds on it."""
 
     pixels: NDArray[np.uint8]
-    """RGB (h, w, 3)."""
+    """RGB (h, w, 3), as the predictor sees it."""
     target: NDArray[np.uint8]
     """(h, w): 0 absent, 1 present, 255 not labelled."""
     predicted: NDArray[np.bool_]
@@ -95,13 +98,13 @@ def evaluate_each(
     leaks: Leaks = UNKNOWN,
     seed: int = 0,
 ) -> tuple[Evaluation, ...]:
-    """Scores with intervals over the pictures for every question; each picture is read and looked at once.
+    """Scores with intervals over the pictures for every question; each picture is read and, per noise, looked at once.
 
     The threshold is the card's unless one is given; it is never chosen here. Where ``leaks`` names some of the
     pictures, the scores without them come as a second subset. ``seed`` draws the intervals.
 
     Raises:
-        DataError: no picture, or a label that cannot be used.
+        DataError: no picture, a label that cannot be used, or an unknown noise.
         ImageError: a picture that cannot be read; scores over the rest would be those of another set.
         ModelError: the model does not know the class that is asked for.
     """
@@ -146,16 +149,16 @@ def view(predictor: Predictor, item: Item, threshold: float, question: Question)
 
 
 def views(predictor: Predictor, item: Item, threshold: float, questions: Sequence[Question]) -> Iterator[Viewed]:
-    """The same for several questions, which name their classes, with one look at the picture."""
-    pixels = read_image(item.image)
-    shape = pixels.shape[:2]
-    maps = predict_tiled(predictor, pixels)
+    """The same for several questions, which name their classes, with one look at the picture per noise."""
+    photo = read_image(item.image)
+    seen = {noise: noise_named(noise)(photo) if noise else photo for noise in {each.noise for each in questions}}
+    maps = {noise: predict_tiled(predictor, pixels) for noise, pixels in seen.items()}
     for question in questions:
         assert question.class_name is not None
-        name = question.class_name
+        name, noise, shape = question.class_name, question.noise, photo.shape[:2]
         target = np.zeros(shape, np.uint8) if question.absent else read_mask(item.mask, shape, (name,))[0]
-        predicted = maps[predictor.card.classes.index(question.phrase or name)] >= threshold
-        yield Viewed(pixels, target, opened_and_closed(predicted) if question.open_close else predicted)
+        predicted = maps[noise][predictor.card.classes.index(question.phrase or name)] >= threshold
+        yield Viewed(seen[noise], target, opened_and_closed(predicted) if question.open_close else predicted)
 
 
 def opened_and_closed(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

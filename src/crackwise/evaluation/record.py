@@ -56,6 +56,7 @@ def set_record(evaluation: Evaluation) -> dict[str, Any]:
         "phrase": evaluation.question.phrase,
         "absent": evaluation.question.absent,
         "open_close": evaluation.question.open_close,
+        "noise": evaluation.question.noise,
         "threshold": evaluation.threshold,
         "threshold_source": evaluation.threshold_source,
         "leaks": {

@@ -174,6 +174,20 @@ def load_encoder_weights(encoder: Encoder, path: Path) -> None:
         ) from error
 
 
+def draw_encoder_weights(encoder: Encoder) -> None:
+    """Random weights that a picture gets through (He et al., ICCV 2015), in place.
+
+    There is no normalisation in the encoder: with PyTorch's own start the deep maps hardly depend on the picture.
+    """
+    for module in encoder.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            nn.init.zeros_(module.bias)  # type: ignore[arg-type]  # every convolution here has one
+    for module in encoder.modules():
+        if isinstance(module, InvertedResidual):  # its last convolution is followed by no ReLU
+            nn.init.kaiming_normal_(module.layers[-1].weight, nonlinearity="linear")  # type: ignore[arg-type]
+
+
 def build(
     classes: Sequence[str] = ("crack",),
     *,
@@ -188,6 +202,8 @@ def build(
     ``half``: it looks at the picture at half size too and answers with the soft maximum, in 1.25 times the time.
     """
     net = MobileNetFPN(len(classes), looks=looks, half=half)
-    if encoder_weights is not None:
+    if encoder_weights is None:
+        draw_encoder_weights(net.encoder)
+    else:
         load_encoder_weights(net.encoder, Path(encoder_weights))
     return net

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import time
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +35,17 @@ class SeedEachEpoch(Callback):
 
 
 class MetricsTable(Callback):
-    """Keeps ``metrics.csv`` and ``curves.png``: one row per epoch with losses, every score and the learning rate."""
+    """Keeps ``metrics.csv`` and ``curves.png``: one row per epoch.
+
+    Losses, every score, the learning rate, and ``core_s``: processor seconds of the epoch and its validation, all
+    threads of this process together, loading workers not counted. Their sum is what a run cost, however often it was
+    interrupted.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "metrics.csv"
         self.rows: list[dict[str, float]] = []
+        self.clock_s = 0.0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Take up the rows of an interrupted run, up to the epoch it resumes from."""
@@ -46,6 +53,7 @@ class MetricsTable(Callback):
             with self.path.open(newline="", encoding="utf-8") as file:
                 rows = [{k: COUNTS.get(k, float)(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
             self.rows = [row for row in rows if row["epoch"] < trainer.current_epoch]
+        self.clock_s = time.process_time()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Append this epoch and write both files anew."""
@@ -55,7 +63,10 @@ class MetricsTable(Callback):
         metrics = trainer.callback_metrics.items()  # keeps the scores of the last validation, however old
         values = {name: float(value) for name, value in metrics if validated or not name.startswith("val_")}
         rate = trainer.optimizers[0].param_groups[0]["lr"]
-        self.rows.append({"epoch": trainer.current_epoch, "step": trainer.global_step, "lr": rate, **values})
+        since_s, self.clock_s = self.clock_s, time.process_time()
+        core_s = round(self.clock_s - since_s, 2)
+        counted = {"epoch": trainer.current_epoch, "step": trainer.global_step, "core_s": core_s}
+        self.rows.append({**counted, "lr": rate, **values})
         names = list(dict.fromkeys(name for row in self.rows for name in row))
         text = io.StringIO()
         writer = csv.DictWriter(text, names, lineterminator="\n")
