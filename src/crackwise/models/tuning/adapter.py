@@ -1,11 +1,13 @@
 """Bottleneck adapters: a narrow way around a block, trained while the block stays.
 
 Source: CrackSAM; after Houlsby et al., ICML 2019 (after attention) and Chen et al., AdaptFormer, NeurIPS 2022 (parallel
-to the MLP, scaled). On convolutional blocks the parallel branch is a pair of 1x1 convolutions.
+to the MLP, scaled). A block of convolutions alone gets its bottleneck, two 1x1 convolutions, beside it as a whole.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -13,6 +15,8 @@ from torch import Tensor, nn
 from crackwise.models.tuning.config import Adapter
 
 __all__ = ["AfterAttention", "Parallel", "insert_adapters"]
+
+ATTENTION = re.compile(r"attn|attention")
 
 
 class Bottleneck(nn.Module):
@@ -61,34 +65,49 @@ class Parallel(nn.Module):
         self.adapter = bottleneck
         self.scale = scale
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         """As the branch."""
-        result: Tensor = self.branch(x) + self.scale * self.adapter(x)
+        result: Tensor = self.branch(x, *args, **kwargs) + self.scale * self.adapter(x)
         return result
+
+
+def width_of(layer: nn.Module) -> tuple[int, int]:
+    """Channels in and out of a linear layer or convolution."""
+    if isinstance(layer, nn.Conv2d):
+        return layer.in_channels, layer.out_channels
+    assert isinstance(layer, nn.Linear)
+    return layer.in_features, layer.out_features
+
+
+def beside(branch: nn.Module, config: Adapter) -> Parallel | None:
+    """A branch of the block, or the block, with an adapter parallel to it; None where the size of the map changes."""
+    layers = [m for m in branch.modules() if isinstance(m, nn.Linear | nn.Conv2d)]
+    steps = {m.stride for m in branch.modules() if isinstance(m, nn.Conv2d | nn.AvgPool2d | nn.MaxPool2d)}
+    if not layers or not steps <= {1, (1, 1)}:
+        return None
+    inputs, outputs = width_of(layers[0])[0], width_of(layers[-1])[1]
+    bottleneck = Bottleneck(inputs, outputs, config, convolution=isinstance(layers[0], nn.Conv2d))
+    return Parallel(branch, bottleneck, config.scale)
 
 
 def adapted(name: str, child: nn.Module, config: Adapter) -> AfterAttention | Parallel | None:
     """The child of a block with its adapter; None for a child that gets none."""
     linears = [m for m in child.modules() if isinstance(m, nn.Linear)]
-    convolutions = [m for m in child.modules() if isinstance(m, nn.Conv2d)]
-    if name in ("attn", "self_attn") and linears:
+    if ATTENTION.search(name) and linears:
         width = linears[-1].out_features
         return AfterAttention(child, Bottleneck(width, width, config))
-    if name == "mlp" and linears:
-        return Parallel(child, Bottleneck(linears[0].in_features, linears[-1].out_features, config), config.scale)
-    if name == "layers" and convolutions and all(c.stride == (1, 1) for c in convolutions):
-        inputs, outputs = convolutions[0].in_channels, convolutions[-1].out_channels
-        return Parallel(child, Bottleneck(inputs, outputs, config, convolution=True), config.scale)
-    return None
+    return beside(child, config) if name == "mlp" else None
 
 
-def insert_adapters(blocks: list[nn.Module], config: Adapter) -> list[nn.Module]:
-    """Put adapters into every block; returns what was put in."""
+def insert_adapters(net: nn.Module, blocks: Sequence[str], config: Adapter) -> list[nn.Module]:
+    """Put adapters into every block of the network, or beside it; returns what was put in."""
     added: list[nn.Module] = []
     for block in blocks:
-        for name, child in list(block.named_children()):
-            wrapped = adapted(name, child, config)
-            if wrapped is not None:
-                setattr(block, name, wrapped)
-                added.append(wrapped.adapter)
+        module = net.get_submodule(block)
+        parts = {f"{block}.{name}": adapted(name, child, config) for name, child in module.named_children()}
+        wrapped = {name: part for name, part in parts.items() if part is not None}
+        whole = None if wrapped else beside(module, config)
+        for name, new in (wrapped if whole is None else {block: whole}).items():
+            net.set_submodule(name, new)
+            added.append(new.adapter)
     return added

@@ -11,6 +11,8 @@ from crackwise.errors import ModelError
 
 __all__ = ["Anatomy", "anatomy_of", "named_blocks"]
 
+LISTS = (nn.Sequential, nn.ModuleList)
+
 
 class Anatomy(NamedTuple):
     """Names of modules, relative to the network that states them in its attribute ``anatomy``."""
@@ -26,6 +28,8 @@ class Anatomy(NamedTuple):
 def anatomy_of(model: nn.Module) -> Anatomy:
     """The anatomy that a network or a network inside its wrappers states; else by the name ``encoder``.
 
+    By the name, the head is what stands beside the encoder, or beside what the encoder is a part of.
+
     Raises:
         ModelError: the network states none and has no module called ``encoder``.
     """
@@ -36,10 +40,13 @@ def anatomy_of(model: nn.Module) -> Anatomy:
     encoders = [name for name, _ in model.named_modules() if name.split(".")[-1] == "encoder"]
     if not encoders:
         raise ModelError("This network names no encoder, so nothing but tuning=full fits it.")
-    encoder = encoders[0]
-    parent, _, _ = encoder.rpartition(".")
-    siblings = model.get_submodule(parent).named_children()
-    head = tuple(".".join(filter(None, (parent, name))) for name, _ in siblings if name != "encoder")
+    way = encoders[0].split(".")
+    for depth, name in enumerate(way):
+        siblings = model.get_submodule(".".join(way[:depth])).named_children()
+        head = tuple(".".join([*way[:depth], n]) for n, m in siblings if n != name and list(m.parameters()))
+        encoder = ".".join(way[: depth + 1])
+        if head:
+            break
     return Anatomy(head, {"encoder": (encoder,)}, encoder)
 
 
@@ -54,10 +61,23 @@ def within(anatomy: Anatomy, prefix: str) -> Anatomy:
 
 
 def named_blocks(model: nn.Module, anatomy: Anatomy) -> Iterator[tuple[str, nn.Module]]:
-    """The repeated blocks of the encoder in order: modules with attention and an MLP, or with a ``layers`` branch."""
-    prefix = anatomy.encoder
-    for name, module in model.get_submodule(prefix).named_modules(prefix=prefix):
-        children = dict(module.named_children())
-        transformer = "mlp" in children and ("attn" in children or "self_attn" in children)
-        if transformer or type(module).__name__ == "InvertedResidual":
+    """The repeated blocks of the encoder in order.
+
+    A block is a member of a list that does more than one multiplication by weights and has no such members itself: of
+    a ResNet, ``layer1.0``, neither ``layer1`` nor ``layer1.0.conv1``.
+    """
+    members = dict(listed_members(model.get_submodule(anatomy.encoder), anatomy.encoder))
+    for name, module in members.items():
+        if not any(other.startswith(name + ".") for other in members):
             yield name, module
+
+
+def listed_members(net: nn.Module, prefix: str) -> Iterator[tuple[str, nn.Module]]:
+    """Members of lists in a network, themselves no list, with two layers of weights or more."""
+    for name, module in net.named_modules(prefix=prefix):
+        if isinstance(module, LISTS):
+            for member_name, member in module.named_children():
+                inside = ((n, m) for n, m in member.named_modules() if "lora_" not in n)
+                layers = sum(isinstance(m, nn.Linear | nn.Conv2d) for _, m in inside)
+                if layers > 1 and not isinstance(member, LISTS):
+                    yield f"{name}.{member_name}", member

@@ -66,13 +66,13 @@ def choose_lora(model: nn.Module, anatomy: Anatomy, tuning: Lora) -> Parameters:
         raise ModelError(f"lora: no scope {scope!r} in this network; there is {', '.join(anatomy.scopes)}.")
     from crackwise.models.tuning.lora import insert_lora  # peft takes seconds to import
 
-    insert_lora(model, anatomy.scopes[scope], tuning)
+    insert_lora(model, anatomy.scopes[scope], tuning, blocks=[name for name, _ in named_blocks(model, anatomy)])
     return [parameter for name, parameter in model.named_parameters() if ".lora_" in name]
 
 
 def choose_adapter(model: nn.Module, anatomy: Anatomy, tuning: Adapter) -> Parameters:
     """The new bottlenecks."""
-    added = insert_adapters([block for _, block in named_blocks(model, anatomy)], tuning)
+    added = insert_adapters(model, [name for name, _ in named_blocks(model, anatomy)], tuning)
     return [parameter for adapter in added for parameter in adapter.parameters()]
 
 

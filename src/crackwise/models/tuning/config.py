@@ -49,7 +49,8 @@ class Lora(Strict):
     kind: Literal["lora"] = "lora"
     rank: PositiveInt = 4
     targets: LoraTargets = "qv"
-    """Projections of attention by letter; ``mlp``; ``all``: every linear layer as the network has it."""
+    """Projections of attention by letter; ``mlp``; ``all``: every linear layer as the network has it, and every
+    convolution of a block that is neither grouped nor dilated."""
     alpha: PositiveFloat | None = None
     """The update is scaled by alpha / rank; without alpha it is not scaled, as in CrackSAM."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0

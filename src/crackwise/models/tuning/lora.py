@@ -18,7 +18,7 @@ from crackwise.models.tuning.config import Lora
 
 __all__ = ["SplitQKV", "insert_lora", "merge_lora", "split_qkv"]
 
-FUSED = "qkv"
+FUSED = ("qkv", "kv")
 PROJECTIONS = {
     "q": ("q", "q_proj", "query"),
     "k": ("k", "k_proj", "key"),
@@ -27,19 +27,17 @@ PROJECTIONS = {
     "mlp": ("fc1", "fc2", "lin1", "lin2", "proj_in", "proj_out"),
 }
 """What the libraries call the linear layers of attention and MLP."""
+PROJECTED = {"q": "q", "v": "v", "qv": "qv", "qkvo": "qkvo"}
+"""Targets that name single projections, and their letters."""
 
 
 class SplitQKV(nn.Module):
-    """A fused query-key-value layer as three; the same sums."""
+    """A fused layer of query, key and value, or of the last two, as one layer for each letter; the same sums."""
 
-    q: nn.Module
-    k: nn.Module
-    v: nn.Module
-
-    def __init__(self, fused: nn.Linear) -> None:
+    def __init__(self, fused: nn.Linear, letters: str) -> None:
         super().__init__()
-        width = fused.out_features // 3
-        for i, name in enumerate("qkv"):
+        width = fused.out_features // len(letters)
+        for i, name in enumerate(letters):
             part = nn.Linear(fused.in_features, width, bias=fused.bias is not None, device=fused.weight.device)
             rows = slice(i * width, (i + 1) * width)
             part.weight = nn.Parameter(fused.weight.detach()[rows], requires_grad=fused.weight.requires_grad)
@@ -48,12 +46,17 @@ class SplitQKV(nn.Module):
             setattr(self, name, part)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(..., d) to (..., 3 d): query, key, value."""
-        return torch.cat([self.q(x), self.k(x), self.v(x)], dim=-1)
+        """(..., d) to (..., letters * d), in their order."""
+        return torch.cat([part(x) for part in self.children()], dim=-1)
+
+    @property
+    def weight(self) -> Tensor:
+        """There is none, and whoever reads it would go around what learns."""
+        raise ModelError("This network multiplies by the weights of its qkv itself: of lora only targets=mlp fits it.")
 
     def fused(self) -> nn.Linear:
         """One layer again."""
-        parts: list[nn.Linear] = [self.q, self.k, self.v]  # type: ignore[list-item]  # set by name above
+        parts: list[nn.Linear] = list(self.children())  # type: ignore[arg-type]  # set above
         bias = None if parts[0].bias is None else torch.cat([part.bias.detach() for part in parts])
         weight = torch.cat([part.weight.detach() for part in parts])
         layer = nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None, device=weight.device)
@@ -63,20 +66,28 @@ class SplitQKV(nn.Module):
         return layer
 
 
-def insert_lora(net: nn.Module, prefixes: Sequence[str], config: Lora) -> list[str]:
+def insert_lora(net: nn.Module, prefixes: Sequence[str], config: Lora, *, blocks: Sequence[str]) -> list[str]:
     """Put LoRA beside the layers that ``config.targets`` means below the prefixes; returns the layers' names.
+
+    ``blocks`` are the names of the encoder's: of convolutions, only theirs are meant.
 
     Raises:
         ModelError: there is no such layer.
     """
-    if config.targets in ("q", "v", "qv", "qkvo"):
+    if config.targets in PROJECTED:
         split_qkv(net, prefixes)
-    names = [name for name, layer in net.named_modules() if under(name, prefixes) and is_target(name, layer, config)]
-    if not names:
+    layers = {name: layer for name, layer in net.named_modules() if under(name, prefixes)}
+    found = {
+        kind: [name for name, layer in layers.items() if is_target(name, layer, kind, blocks)]
+        for kind in PROJECTED.get(config.targets, (config.targets,))
+    }
+    absent = [kind for kind, names in found.items() if not names]
+    if absent:
         raise ModelError(
-            f"This network has no layer for lora targets={config.targets}; targets=all takes every linear layer, "
-            "or every 1x1 convolution of a convolutional network."
+            f"This network has no layer {', '.join(absent)} for lora targets={config.targets}; targets=all takes "
+            "every linear layer, and every convolution of a block that is neither grouped nor dilated."
         )
+    names = [name for names in found.values() for name in names]
     scale = config.rank if config.alpha is None else config.alpha
     inject_adapter_in_model(
         LoraConfig(
@@ -93,9 +104,10 @@ def insert_lora(net: nn.Module, prefixes: Sequence[str], config: Lora) -> list[s
 
 def split_qkv(net: nn.Module, prefixes: Sequence[str]) -> None:
     """Split every fused query-key-value layer below the prefixes."""
-    fused = [n for n, m in net.named_modules() if under(n, prefixes) and last(n) == FUSED and isinstance(m, nn.Linear)]
-    for name in fused:
-        net.set_submodule(name, SplitQKV(net.get_submodule(name)))  # type: ignore[arg-type]  # a Linear by the line above
+    layers = [(n, m) for n, m in net.named_modules() if under(n, prefixes) and last(n) in FUSED]
+    for name, layer in layers:
+        if type(layer) is nn.Linear:
+            net.set_submodule(name, SplitQKV(layer, last(name)))
 
 
 def merge_lora(net: nn.Module) -> nn.Module:
@@ -108,13 +120,17 @@ def merge_lora(net: nn.Module) -> nn.Module:
     return net
 
 
-def is_target(name: str, layer: nn.Module, config: Lora) -> bool:
-    """Whether LoRA goes beside this layer."""
-    if config.targets == "all":
-        return isinstance(layer, nn.Linear) or (isinstance(layer, nn.Conv2d) and layer.kernel_size == (1, 1))
-    kinds = ["mlp"] if config.targets == "mlp" else list(config.targets)
-    wanted = {word for kind in kinds for word in PROJECTIONS[kind]}
-    return isinstance(layer, nn.Linear) and last(name) in wanted and ("o" not in kinds or in_attention(name))
+def is_target(name: str, layer: nn.Module, kind: str, blocks: Sequence[str]) -> bool:
+    """Whether LoRA of this kind, a letter of attention, ``mlp`` or ``all``, goes beside this layer.
+
+    Of convolutions peft knows neither groups nor dilation; what a subclass does with its weights nobody knows.
+    """
+    if type(layer) is nn.Conv2d:
+        plain = layer.groups == 1 and layer.dilation == (1, 1) and under(name, blocks)
+        return plain and (kind == "all" or (kind == "mlp" and last(name.rpartition(".")[0]) == "mlp"))
+    if type(layer) is not nn.Linear:
+        return False
+    return kind == "all" or (last(name) in PROJECTIONS[kind] and (kind != "o" or in_attention(name)))
 
 
 def under(name: str, prefixes: Sequence[str]) -> bool:
@@ -129,4 +145,4 @@ def last(name: str) -> str:
 
 def in_attention(name: str) -> bool:
     """Whether a projection called ``proj`` is that of attention, not a shortcut's."""
-    return bool(re.search(r"(^|\.)[a-z_]*attn[a-z_]*\.", name))
+    return bool(re.search(r"(attn|attention)[a-z_]*\.", name))
