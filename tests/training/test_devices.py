@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -20,28 +21,21 @@ from crackwise.training.devices import sharding
 from crackwise.training.norms import join_norms
 from crackwise.training.recipe import Recipe
 from crackwise.training.run import train
+from short_runs import short_recipe
 
 LOSSES = [{"name": name, "weight": 0.5} for name in ("bce", "dice", "alarms")] + [{"name": "ohem", "at_least": 2000}]
 
 
-def recipe_for(folder: Path, devices: int, **changes: object) -> Recipe:
-    """Three steps an epoch on the drawn set; plain descent, which does not blow up rounding as Adam's signs do."""
-    values: dict[str, object] = {
-        "name": "shared",
-        "seed": 3,
+def recipe_for(folder: Path, devices: int, **changes: Any) -> Recipe:
+    """Three steps an epoch; plain descent, which does not blow up rounding as Adam's signs do."""
+    usual: dict[str, Any] = {
         "model": {"name": "hrsegnet", "options": {"base": 16, "depth": 1}},
-        "data": {
-            "train": [f"{folder}:train"],
-            "val": [f"{folder}:val"],
-            "batch_size": 4,
-            "steps_per_epoch": 3,
-            "augment": {"crop_px": 64},
-        },
+        "data": {"batch_size": 4, "steps_per_epoch": 3},
         "loss": {"terms": LOSSES},
-        "optim": {"name": "sgd", "lr": 3e-3, "epochs": 2},
-        "trainer": {"accelerator": "cpu", "threads": 1, "devices": devices},
+        "optim": {"name": "sgd", "epochs": 2},
+        "trainer": {"devices": devices},
     }
-    return Recipe.parse(values | changes, "test")
+    return short_recipe(folder, **usual | changes)
 
 
 def assert_same_run(one: Path, two: Path) -> None:

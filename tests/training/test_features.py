@@ -6,6 +6,7 @@ import csv
 import shutil
 from collections import namedtuple
 from pathlib import Path
+from typing import Any
 
 import cv2
 import pytest
@@ -21,39 +22,24 @@ from crackwise.training.load import load_run, network_of
 from crackwise.training.recipe import Recipe
 from crackwise.training.run import train
 from crackwise.training.task import SegmentationTask
+from short_runs import killed_at, short_recipe
 
 CRACKSAM = {"name": "cracksam", "options": {"size": "tiny", "input_px": 64}}
 SAM2 = {"name": "sam2", "options": {"size": "nano", "input_px": 64}}
 UNET = {"name": "unet", "options": {"encoder": "resnet18"}}
-TRAINER = {"accelerator": "cpu", "threads": 1}
 
 
-def recipe_for(folder: Path, *, data: dict[str, object] | None = None, **changes: object) -> Recipe:
+def recipe_for(folder: Path, *, data: dict[str, object] | None = None, **changes: Any) -> Recipe:
     """The head of the smallest SAM, three steps an epoch on two views of every drawn picture."""
-    values: dict[str, object] = {
-        "name": "drawn",
-        "seed": 3,
-        "model": CRACKSAM,
-        "tuning": "head",
-        "data": {
-            "train": [f"{folder}:train"],
-            "val": [f"{folder}:val"],
-            "batch_size": 3,
-            "steps_per_epoch": 3,
-            "augment": {"crop_px": 64},
-            "views_per_picture": 2,
-            **(data or {}),
-        },
-        "optim": {"lr": 3e-3, "epochs": 2},
-        "trainer": TRAINER | {"cache": "f32"},
-    }
-    return Recipe.parse(values | changes, "test")
+    few = {"batch_size": 3, "steps_per_epoch": 3, "views_per_picture": 2} | (data or {})
+    usual = {"model": CRACKSAM, "tuning": "head", "optim": {"epochs": 2}, "trainer": {"cache": "f32"}}
+    return short_recipe(folder, data=few, **usual | changes)
 
 
 def table(run: Path) -> list[dict[str, float]]:
     """Losses and scores of every epoch."""
     with (run / "metrics.csv").open(newline="") as file:
-        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+        return [{name: float(row[name]) for name in row if name != "core_s"} for row in csv.DictReader(file)]
 
 
 def planned(recipe: Recipe, out: Path) -> FeatureStore:
@@ -101,10 +87,6 @@ def test_a_run_from_features_has_the_losses_scores_and_weights_of_one_from_pictu
     assert len(files(runs["features"] / "features")) == 16
 
 
-class Killed(BaseException):
-    """Stands for kill -9: nothing catches it."""
-
-
 HOOKS = {
     "while features are computed": (FeatureStore, "write", 8),
     "in an epoch": (SegmentationTask, "training_step", 5),
@@ -114,24 +96,13 @@ HOOKS = {
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("moment", HOOKS)
 def test_a_killed_run_resumes_to_the_same_weights_as_an_unbroken_one(
-    drawn_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str, workers: int
+    drawn_set: Path, tmp_path: Path, moment: str, workers: int
 ) -> None:
     recipe = recipe_for(drawn_set, data={"workers": workers})
     unbroken = train(recipe, tmp_path / "unbroken")
     owner, hook, at = HOOKS[moment]
-    calls, real = 0, getattr(owner, hook)
-
-    def dies(self: object, *args: object) -> object:
-        nonlocal calls
-        calls += 1
-        if calls == at:
-            raise Killed
-        return real(self, *args)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(owner, hook, dies)
-        with pytest.raises(Killed):
-            train(recipe, tmp_path / "killed")
+    with killed_at(owner, hook, at):
+        train(recipe, tmp_path / "killed")
     before = files(tmp_path / "killed" / "features")
     assert len(before) == (7 if owner is FeatureStore else 16)
     resumed = train(recipe, tmp_path / "killed")
@@ -144,7 +115,7 @@ def test_a_killed_run_resumes_to_the_same_weights_as_an_unbroken_one(
 def test_another_run_on_the_same_base_and_views_finds_its_features_in_a_common_folder(
     drawn_set: Path, tmp_path: Path
 ) -> None:
-    trainer = TRAINER | {"cache": "f32", "cache_folder": str(tmp_path / "common")}
+    trainer = {"cache": "f32", "cache_folder": str(tmp_path / "common")}
     train(recipe_for(drawn_set, trainer=trainer), tmp_path / "one")
     before = files(tmp_path / "common")
     assert len(before) == 16
@@ -183,7 +154,7 @@ def test_whatever_changes_a_view_changes_its_name(drawn_set: Path) -> None:
 
 @pytest.mark.parametrize(("form", "itemsize"), [("f32", 4), ("bf16", 2), ("f16", 2)])
 def test_what_is_announced_holds_what_is_kept(drawn_set: Path, tmp_path: Path, form: str, itemsize: int) -> None:
-    store = planned(recipe_for(drawn_set, trainer=TRAINER | {"cache": form}), tmp_path / "run")
+    store = planned(recipe_for(drawn_set, trainer={"cache": form}), tmp_path / "run")
     assert not (tmp_path / "run").exists()
     store.fill()
     for path in files(tmp_path / "run"):
@@ -202,7 +173,7 @@ def test_narrow_features_and_narrow_arithmetic_train_nearly_the_same(
 ) -> None:
     losses = {}
     for way, settings in {"pictures": trainer | {"cache": None}, "features": trainer}.items():
-        run = train(recipe_for(drawn_set, trainer=TRAINER | settings, tuning="last_blocks:1+head"), tmp_path / way)
+        run = train(recipe_for(drawn_set, trainer=settings, tuning="last_blocks:1+head"), tmp_path / way)
         losses[way] = [row["train_loss"] for row in table(run)]
     assert losses["features"] == pytest.approx(losses["pictures"], rel=1e-2)
 

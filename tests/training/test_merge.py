@@ -24,6 +24,7 @@ from crackwise.training.load import load_run
 from crackwise.training.merge import merge
 from crackwise.training.recipe import Recipe
 from crackwise.training.run import train
+from short_runs import short_recipe
 
 TUNINGS = ["lora:2:all+head", "head", "adapter:4+lora:2+head", "layernorm", "adapter:4"]
 
@@ -37,22 +38,10 @@ def base(tmp_path: Path) -> Path:
     return tmp_path / "base"
 
 
-def recipe_on(base: Path, drawn_set: Path, **changes: object) -> Recipe:
-    """One epoch of four steps on the drawn set."""
-    values: dict[str, Any] = {
-        "name": "on a base",
-        "model": {"name": "sam2", "options": {"size": "nano", "input_px": 64, "base": str(base)}},
-        "data": {
-            "train": [f"{drawn_set}:train"],
-            "val": [f"{drawn_set}:val"],
-            "batch_size": 2,
-            "steps_per_epoch": 4,
-            "augment": {"crop_px": 64},
-        },
-        "optim": {"lr": 1e-2, "epochs": 1},
-        "trainer": {"accelerator": "cpu", "threads": 1},
-    }
-    return Recipe.parse(values | changes, "test")
+def recipe_on(base: Path, drawn_set: Path, **changes: Any) -> Recipe:
+    """One epoch with the smallest SAM 2."""
+    model = {"name": "sam2", "options": {"size": "nano", "input_px": 64, "base": str(base)}}
+    return short_recipe(drawn_set, **{"model": model, "optim": {"lr": 1e-2, "epochs": 1}} | changes)
 
 
 def answer(run: Path) -> torch.Tensor:

@@ -6,6 +6,7 @@ import csv
 import shutil
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,32 +16,21 @@ from crackwise.backends.export import export
 from crackwise.data.feed import CrackDataModule
 from crackwise.errors import DataError, ModelError, RecipeError
 from crackwise.models import build_model
+from crackwise.models.tuning import trained_state
 from crackwise.training.load import load_run, network_of
 from crackwise.training.recipe import Recipe
 from crackwise.training.run import column_names, train
 from crackwise.training.task import SegmentationTask
 from crackwise.training.validation import THRESHOLDS
+from short_runs import killed_at, short_recipe
 
+HRSEGNET = {"name": "hrsegnet", "options": {"base": 16}}
 MOBILENET = {"name": "mobilenet_fpn"}
 
 
-def recipe_for(folder: Path, **changes: object) -> Recipe:
-    """Four steps an epoch on the drawn set with the smallest HrSegNet."""
-    values: dict[str, object] = {
-        "name": "drawn",
-        "seed": 3,
-        "model": {"name": "hrsegnet", "options": {"base": 16}},
-        "data": {
-            "train": [f"{folder}:train"],
-            "val": [f"{folder}:val"],
-            "batch_size": 2,
-            "steps_per_epoch": 4,
-            "augment": {"crop_px": 64},
-        },
-        "optim": {"lr": 3e-3, "epochs": 3},
-        "trainer": {"accelerator": "cpu", "threads": 1, "score": "f1@2"},
-    }
-    return Recipe.parse(values | changes, "test")
+def recipe_for(folder: Path, **changes: Any) -> Recipe:
+    """With the smallest HrSegNet."""
+    return short_recipe(folder, **{"model": HRSEGNET, "trainer": {"score": "f1@2"}} | changes)
 
 
 def rows(run: Path) -> list[dict[str, str]]:
@@ -73,10 +63,6 @@ def test_an_epoch_without_validation_shows_no_old_scores(drawn_set: Path, tmp_pa
     assert all(row["train_loss"] for row in table)
 
 
-class Killed(BaseException):
-    """Stands for kill -9: nothing catches it."""
-
-
 HOOKS = {
     "in an epoch": ("on_train_batch_end", 10),
     "in a validation": ("validation_step", 9),
@@ -85,28 +71,16 @@ HOOKS = {
 """Where a run dies: a hook of the task, and which call of it. 4 steps and 4 validation pictures an epoch."""
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize(("workers", "tuning"), [(0, None), (2, None), (0, "lora:2:all+head")])
 @pytest.mark.parametrize("moment", HOOKS)
 def test_a_killed_run_resumes_to_the_same_weights_as_an_unbroken_one(
-    drawn_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str, workers: int
+    drawn_set: Path, tmp_path: Path, moment: str, workers: int, tuning: str | None
 ) -> None:
-    recipe = recipe_for(drawn_set, trainer={"accelerator": "cpu", "threads": 1, "ema_decay": 0.9}, optim={"epochs": 4})
-    recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update={"workers": workers})})
+    model, data, trainer = MOBILENET if tuning else HRSEGNET, {"workers": workers}, {"ema_decay": 0.9}
+    recipe = recipe_for(drawn_set, model=model, tuning=tuning, data=data, trainer=trainer, optim={"epochs": 4})
     unbroken = train(recipe, tmp_path / "unbroken")
-    hook, at = HOOKS[moment]
-    calls, real = 0, getattr(SegmentationTask, hook)
-
-    def dies(self: SegmentationTask, *args: object, **kwargs: object) -> object:
-        nonlocal calls
-        calls += 1
-        if calls == at:
-            raise Killed
-        return real(self, *args, **kwargs)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(SegmentationTask, hook, dies)
-        with pytest.raises(Killed):
-            train(recipe, tmp_path / "killed")
+    with killed_at(SegmentationTask, *HOOKS[moment]):
+        train(recipe, tmp_path / "killed")
     resumed = train(recipe, tmp_path / "killed")
     first, second = (load_file(run / "weights.safetensors") for run in (unbroken, resumed))
     for name, tensor in first.items():
@@ -114,6 +88,19 @@ def test_a_killed_run_resumes_to_the_same_weights_as_an_unbroken_one(
     assert [(r["epoch"], r["train_loss"]) for r in rows(resumed)] == [
         (r["epoch"], r["train_loss"]) for r in rows(unbroken)
     ]
+
+
+def test_checkpoints_of_a_tuned_run_go_without_its_base_and_back_to_no_other(drawn_set: Path, tmp_path: Path) -> None:
+    recipe = recipe_for(drawn_set, model=MOBILENET, tuning="head", trainer={"ema_decay": 0.9})
+    with killed_at(SegmentationTask, "on_train_batch_end", 10):
+        train(recipe, tmp_path / "run")
+    checkpoint = torch.load(tmp_path / "run" / "checkpoints" / "last.ckpt", weights_only=True)
+    learnt = {f"model.{name}" for name in trained_state(network_of(recipe))}
+    assert checkpoint["state_dict"].keys() == checkpoint["current_model_state"].keys() == learnt
+    checkpoint["base_sha256"] = "0" * 64
+    torch.save(checkpoint, tmp_path / "run" / "checkpoints" / "last.ckpt")
+    with pytest.raises(ModelError, match="learnt on another base"):
+        train(recipe, tmp_path / "run")
 
 
 def test_a_finished_run_is_left_as_it_is(drawn_set: Path, tmp_path: Path) -> None:

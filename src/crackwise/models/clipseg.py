@@ -45,15 +45,6 @@ class CrackCLIPSeg(TakesPrompts):
     the mean of their text vectors decides.
     """
 
-    anatomy = Anatomy(
-        head=("decoder",),
-        scopes={
-            "all": ("vision", "text", "decoder"),
-            "vision+decoder": ("vision", "decoder"),
-            "decoder": ("decoder",),
-        },
-        encoder="vision",
-    )
     tokens: Tensor
 
     def __init__(
@@ -67,6 +58,17 @@ class CrackCLIPSeg(TakesPrompts):
         self.logit_scale = net.clip.logit_scale
         self.decoder = net.decoder
         self.extract_layers = tuple(net.config.extract_layers)
+        idle = range(max(self.extract_layers) + 1, len(self.vision.encoder.layers))
+        self.anatomy = Anatomy(
+            head=("decoder",),
+            scopes={
+                "all": ("vision", "text", "decoder"),
+                "vision+decoder": ("vision", "decoder"),
+                "decoder": ("decoder",),
+            },
+            encoder="vision",
+            idle=("vision.post_layernorm", *(f"vision.encoder.layers.{index}" for index in idle)),
+        )
         self.phrases = tuple(tuple(of_class) for of_class in phrases)
         # kept with the weights, which know no other; as floats, whose moving average is exact
         self.register_buffer("tokens", torch.tensor(tokens, dtype=torch.float32))
@@ -88,12 +90,10 @@ class CrackCLIPSeg(TakesPrompts):
         vision = self.vision
         states = vision.pre_layrnorm(vision.embeddings(image_BCHW, interpolate_pos_encoding=True))
         kept = []
-        for index, layer in enumerate(vision.encoder.layers):
+        for index, layer in enumerate(vision.encoder.layers[: max(self.extract_layers) + 1]):  # the others are idle
             states = layer(states, attention_mask=None)
             if index in self.extract_layers:
                 kept.append(states)
-            if index == max(self.extract_layers):
-                break  # what lies deeper cannot matter
         return kept
 
     def class_vectors(self) -> Tensor:

@@ -36,7 +36,9 @@ def economize(model: nn.Module, settings: TrainerConfig, *, precision: str) -> N
         hold_frozen_in(model, HALVES[precision])
     if settings.checkpoint_gradients or settings.compile:
         options = [name for name in ("checkpoint_gradients", "compile") if getattr(settings, name)]
-        for block in blocks_of(model, options):
+        blocks = blocks_of(model, options)
+        allow_variants(len(blocks))
+        for block in blocks:
             plain = training = block.forward
             if settings.compile:
                 training = torch.compile(training, dynamic=False)
@@ -64,10 +66,19 @@ def blocks_of(model: nn.Module, options: list[str]) -> list[nn.Module]:
         blocks = []
     if not blocks:
         raise RecipeError(
-            f"trainer.{' and trainer.'.join(options)}: this network has no encoder of repeated blocks (attention with "
-            "an MLP, or inverted residuals). Leave that out for it."
+            f"trainer.{' and trainer.'.join(options)}: this network has no encoder of repeated blocks. Leave that out "
+            "for it."
         )
     return blocks
+
+
+def allow_variants(count: int) -> None:
+    """Have torch compile one function for so many shapes; beyond its own limit of 8 it would run it plainly.
+
+    The blocks of Hiera share their code and are of a dozen kinds.
+    """
+    config = torch._dynamo.config
+    config.recompile_limit = max(config.recompile_limit, count)
 
 
 def either(block: nn.Module, training: Forward, plain: Forward, *args: Any, **kwargs: Any) -> Any:
@@ -89,14 +100,17 @@ def recomputed(block: nn.Module, forward: Forward, *args: Any, **kwargs: Any) ->
 def statistics_left_alone(block: nn.Module) -> Iterator[None]:
     """Let batch normalisations count a batch once, however often it is computed."""
     norms = [m for m in block.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
-    counting = [norm for norm in norms if norm.training and norm.track_running_stats]
-    for norm in counting:
-        norm.track_running_stats = False
+    counting = [(norm, norm.momentum, norm.num_batches_tracked) for norm in norms if norm.training]
+    batches = [None if counter is None else counter.clone() for _, _, counter in counting]
+    for norm, _, _ in counting:
+        norm.momentum = 0.0
     try:
         yield
     finally:
-        for norm in counting:
-            norm.track_running_stats = True
+        for (norm, momentum, counter), before in zip(counting, batches, strict=True):
+            norm.momentum = momentum
+            if counter is not None and before is not None:
+                counter.copy_(before)
 
 
 @contextmanager

@@ -72,6 +72,7 @@ def fit(recipe: Recipe, out: Path) -> None:
         auxiliary_weight=recipe.loss.auxiliary_weight,
         validation_names=column_names(recipe.data.val),
         score=recipe.trainer.score,
+        base=None if recipe.trainer.strategy == "fsdp" else base,  # there, what is frozen lies in pieces too
     )
     resume = out / "checkpoints" / "last.ckpt"
     with quiet_lightning(), compiler_explained():
@@ -222,7 +223,7 @@ def save_run(
 ) -> None:
     """Write weights and card of the checkpoint that is kept; ``base`` is the hash of what a tuning left alone."""
     weights = {k.removeprefix("model."): v for k, v in state["state_dict"].items() if k.startswith("model.")}
-    model.load_state_dict(weights)
+    model.load_state_dict(weights, strict=base is None)
     about = None
     if base is not None:  # it can be built again: only what was learnt
         weights, about = trained_state(model), {BASE_KEY: base}

@@ -12,17 +12,21 @@ from lightning import LightningModule
 from torch import Tensor, nn
 
 from crackwise.data.sample import NOT_LABELLED, Sample
-from crackwise.errors import DataError
+from crackwise.errors import DataError, ModelError
 from crackwise.losses import Loss
 from crackwise.models.blocks import Outputs
-from crackwise.models.tuning import Shortcut, hold_frozen_statistics
+from crackwise.models.tuning import Shortcut, hold_frozen_statistics, trained_state
 from crackwise.processes import everyones
 from crackwise.training.features import KeptView
+from crackwise.training.load import BASE_KEY
 from crackwise.training.recipe import OptimConfig
 from crackwise.training.schedule import rate_factor
 from crackwise.training.validation import SetCounts, best_threshold, joined_counts, validation_scores
 
 __all__ = ["SegmentationTask"]
+
+WEIGHTS = {"state_dict", "current_model_state"}
+"""Where a checkpoint holds weights; the second where Lightning averages them."""
 
 
 class SegmentationTask(LightningModule):
@@ -38,7 +42,9 @@ class SegmentationTask(LightningModule):
         auxiliary_weight: float = 0.5,
         validation_names: tuple[str, ...] = (),
         score: str = "f1",
+        base: str | None = None,
     ) -> None:
+        """``base``: the hash of the frozen weights where checkpoints shall go without them."""
         super().__init__()
         self.model = model
         hold_frozen_statistics(model)  # Lightning calls train() only after a validation
@@ -48,6 +54,8 @@ class SegmentationTask(LightningModule):
         self.auxiliary_weight = auxiliary_weight
         self.validation_names = validation_names
         self.score = score
+        self.base = base
+        self.frozen = {f"model.{name}" for name in model.state_dict().keys() - trained_state(model).keys()}
         self.shortcut: Shortcut | None = None
         self.counts: list[SetCounts] = []
         self.threshold = 0.5
@@ -111,12 +119,32 @@ class SegmentationTask(LightningModule):
                 self.log(f"val_{metric}/{name}", values)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the threshold and the scores that belong to these weights."""
+        """Keep the threshold and the scores that belong to these weights; where there is a base, leave it out."""
         checkpoint["threshold"] = self.threshold
         checkpoint["validation"] = {
             name: validation_scores(counts, at=self.threshold)
             for name, counts in zip(self.validation_names, self.counts, strict=False)
         }
+        checkpoint[BASE_KEY] = self.base
+        if self.base is not None:
+            for part in WEIGHTS & checkpoint.keys():
+                checkpoint[part] = {k: v for k, v in checkpoint[part].items() if k not in self.frozen}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Lay the weights of a checkpoint over the base.
+
+        Raises:
+            ModelError: they were learnt on another.
+        """
+        if checkpoint.get(BASE_KEY) != self.base:
+            raise ModelError(
+                "The checkpoint of this run was learnt on another base than its recipe builds here. Bring back the "
+                "base checkpoint, or the version of the library, that it was begun with, or choose another --out."
+            )
+        if self.base is not None:
+            base = {name: tensor for name, tensor in self.state_dict().items() if name in self.frozen}
+            for part in WEIGHTS & checkpoint.keys():
+                checkpoint[part] = base | checkpoint[part]
 
     def configure_optimizers(self) -> Any:
         """The recipe's optimiser; its rate changes at every step."""

@@ -23,6 +23,8 @@ class Anatomy(NamedTuple):
     """Where LoRA may go; the first is the default."""
     encoder: str
     """Where the blocks are."""
+    idle: tuple[str, ...] = ()
+    """Parts of the encoder whose answer nothing reads. LoRA alone goes there too: published counts include it."""
 
 
 def anatomy_of(model: nn.Module) -> Anatomy:
@@ -57,18 +59,18 @@ def within(anatomy: Anatomy, prefix: str) -> Anatomy:
         return tuple(".".join(filter(None, (prefix, name))) for name in names)
 
     scopes = {scope: seen(names) for scope, names in anatomy.scopes.items()}
-    return Anatomy(seen(anatomy.head), scopes, seen((anatomy.encoder,))[0])
+    return Anatomy(seen(anatomy.head), scopes, seen((anatomy.encoder,))[0], seen(anatomy.idle))
 
 
 def named_blocks(model: nn.Module, anatomy: Anatomy) -> Iterator[tuple[str, nn.Module]]:
     """The repeated blocks of the encoder in order.
 
     A block is a member of a list that does more than one multiplication by weights and has no such members itself: of
-    a ResNet, ``layer1.0``, neither ``layer1`` nor ``layer1.0.conv1``.
+    a ResNet, ``layer1.0``, neither ``layer1`` nor ``layer1.0.conv1``. Idle ones are left out.
     """
     members = dict(listed_members(model.get_submodule(anatomy.encoder), anatomy.encoder))
     for name, module in members.items():
-        if not any(other.startswith(name + ".") for other in members):
+        if name not in anatomy.idle and not any(other.startswith(name + ".") for other in members):
             yield name, module
 
 

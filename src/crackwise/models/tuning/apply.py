@@ -83,8 +83,9 @@ def choose_head(model: nn.Module, anatomy: Anatomy, _: Head) -> Parameters:
 
 def choose_norms(model: nn.Module, anatomy: Anatomy, _: LayerNorms) -> Parameters:
     """Scales and shifts of the encoder's layer normalisations."""
+    idle = {m for name in anatomy.idle for m in model.get_submodule(name).modules()}
     norms = [m for m in model.get_submodule(anatomy.encoder).modules() if isinstance(m, nn.LayerNorm)]
-    return [parameter for norm in norms for parameter in norm.parameters()]
+    return [parameter for norm in norms if norm not in idle for parameter in norm.parameters()]
 
 
 def choose_last_blocks(model: nn.Module, anatomy: Anatomy, tuning: LastBlocks) -> Parameters:
