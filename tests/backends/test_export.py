@@ -61,6 +61,12 @@ def test_a_row_exports_with_parity(name: str, options: dict[str, object]) -> Non
     check_interface(onnx.load_from_string(data))
 
 
+def test_an_exported_reader_holds_what_it_read_and_not_how() -> None:
+    graph = PixelsToProbabilities(build_model("clipseg", ("crack", "drywall joint"), size="tiny")).eval()
+    model = onnx.load_from_string(to_onnx(graph, CARD)[0])
+    assert not [tensor.name for tensor in model.graph.initializer if ".text" in tensor.name]
+
+
 def check_interface(model: onnx.ModelProto) -> None:
     def sides(value: onnx.ValueInfoProto) -> list[str | int]:
         return [d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim]

@@ -21,11 +21,17 @@ __all__ = ["PixelsToProbabilities", "TorchPredictor", "load"]
 
 
 class PixelsToProbabilities(nn.Module):
-    """A network with everything around it: uint8 RGB (h, w, 3) to float32 probabilities (k, h, w)."""
+    """A network in eval mode with everything around it: uint8 RGB (h, w, 3) to float32 probabilities (k, h, w).
+
+    Its phrases, if it reads, are settled.
+    """
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
         self.net = net
+        for module in net.modules():
+            if isinstance(module, TakesPrompts):
+                module.settle()
 
     def forward(self, image: Tensor) -> Tensor:
         """One picture."""

@@ -157,6 +157,10 @@ class TakesPrompts(nn.Module, ABC):
             ModelError: the base spells none of them.
         """
 
+    @abstractmethod
+    def settle(self) -> None:
+        """Read the phrases once and for all, to predict: what reads is needed no more until it is asked again."""
+
 
 class TwoWay(nn.Module):
     """Return one logit per class from a network with two softmax channels per class.

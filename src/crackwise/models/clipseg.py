@@ -46,6 +46,7 @@ class CrackCLIPSeg(TakesPrompts):
     """
 
     tokens: Tensor
+    settled: Tensor | None
 
     def __init__(
         self, net: CLIPSegForImageSegmentation, phrases: Sequence[Sequence[str]], tokens: Sequence[Sequence[int]]
@@ -72,6 +73,7 @@ class CrackCLIPSeg(TakesPrompts):
         self.phrases = tuple(tuple(of_class) for of_class in phrases)
         # kept with the weights, which know no other; as floats, whose moving average is exact
         self.register_buffer("tokens", torch.tensor(tokens, dtype=torch.float32))
+        self.register_buffer("settled", None, persistent=False)
 
     def forward(self, image_BCHW: Tensor) -> Tensor:
         """One logit per class and pixel."""
@@ -84,6 +86,12 @@ class CrackCLIPSeg(TakesPrompts):
         """One class for each of these phrases."""
         self.phrases = tuple((prompt,) for prompt in prompts)
         self.tokens = torch.tensor(tokens_of(prompts, base), dtype=torch.float32, device=self.tokens.device)
+        self.settled = None
+
+    def settle(self) -> None:
+        """Keep the vectors of the classes: predicting leaves out the text encoder."""
+        with torch.no_grad():
+            self.settled = mean_vectors(self.read_phrases())
 
     def see(self, image_BCHW: Tensor) -> list[Tensor]:
         """The hidden states that the decoder reads, shallowest first; gradients pass."""
@@ -98,10 +106,13 @@ class CrackCLIPSeg(TakesPrompts):
 
     def class_vectors(self) -> Tensor:
         """One text vector per class (K, D): of a drawn phrase while training, of the mean over all phrases else."""
-        vectors = torch.split(self.read(self.tokens), [len(of_class) for of_class in self.phrases])
         if self.training:
-            return torch.stack([group[int(torch.randint(len(group), ()))] for group in vectors])
-        return torch.stack([group.mean(0) for group in vectors])
+            return torch.stack([group[int(torch.randint(len(group), ()))] for group in self.read_phrases()])
+        return mean_vectors(self.read_phrases()) if self.settled is None else self.settled
+
+    def read_phrases(self) -> tuple[Tensor, ...]:
+        """The text vectors of all phrases of each class (N, D); gradients pass."""
+        return torch.split(self.read(self.tokens), [len(of_class) for of_class in self.phrases])
 
     def read(self, tokens: Tensor) -> Tensor:
         """Token numbers (N, 77) to projected text vectors (N, D), not normalised; gradients pass."""
@@ -114,6 +125,11 @@ class CrackCLIPSeg(TakesPrompts):
         logits = self.decoder(tuple(features), vector.expand(batch, -1)).logits
         logits = logits.reshape(batch, 1, *logits.shape[-2:])
         return F.interpolate(logits, size, mode="bilinear", align_corners=False)[:, 0]
+
+
+def mean_vectors(groups: Sequence[Tensor]) -> Tensor:
+    """One vector per group (K, D)."""
+    return torch.stack([group.mean(0) for group in groups])
 
 
 def tokens_of(phrases: Sequence[str], base: str | None) -> list[list[int]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Self
 
 import numpy as np
@@ -15,7 +15,7 @@ from crackwise.data.sample import NOT_LABELLED, Sample
 from crackwise.errors import DataError, ModelError
 from crackwise.losses import Loss
 from crackwise.models.blocks import Outputs
-from crackwise.models.tuning import Shortcut, hold_frozen_statistics, trained_state
+from crackwise.models.tuning import Shortcut, anatomy_of, hold_frozen_statistics, trained_state
 from crackwise.processes import everyones
 from crackwise.training.features import KeptView
 from crackwise.training.load import BASE_KEY
@@ -148,7 +148,7 @@ class SegmentationTask(LightningModule):
 
     def configure_optimizers(self) -> Any:
         """The recipe's optimiser; its rate changes at every step."""
-        encoder = {id(p) for name, p in self.model.named_parameters() if "encoder" in name.split(".")}
+        encoder = {id(p) for p in encoder_parameters(self.model)}
         trainable = [p for p in self.model.parameters() if p.requires_grad]
         groups = [
             {"params": [p for p in trainable if id(p) not in encoder], "lr": self.optim.lr},
@@ -159,6 +159,14 @@ class SegmentationTask(LightningModule):
         factor = functools.partial(rate_factor, config=self.optim, total_steps=self.total_steps)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def encoder_parameters(model: nn.Module) -> Iterable[nn.Parameter]:
+    """Weights of the encoder that the network states or names; none where it has no such part."""
+    try:
+        return model.get_submodule(anatomy_of(model).encoder).parameters()
+    except ModelError:
+        return ()
 
 
 def adamw(groups: list[dict[str, Any]], config: OptimConfig) -> torch.optim.Optimizer:

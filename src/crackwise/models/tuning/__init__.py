@@ -1,6 +1,6 @@
 """Tunings: which weights of a frozen network learn, and what is put in for them."""
 
-from crackwise.models.tuning.anatomy import Anatomy
+from crackwise.models.tuning.anatomy import Anatomy, anatomy_of
 from crackwise.models.tuning.apply import (
     apply_tunings,
     frozen_hash,
@@ -18,6 +18,7 @@ __all__ = [
     "Shortcut",
     "Tuning",
     "Tunings",
+    "anatomy_of",
     "apply_tunings",
     "find_shortcut",
     "frozen_hash",

@@ -1,0 +1,38 @@
+"""The encoder may learn slower than the rest, whatever it is called."""
+
+import pytest
+
+from crackwise.losses import LossConfig, build_loss
+from crackwise.models import build_model
+from crackwise.models.tuning import anatomy_of, apply_tunings, parse_tunings
+from crackwise.training.recipe import OptimConfig
+from crackwise.training.task import SegmentationTask
+
+WITH_ENCODER = {
+    "cracksam": {"size": "tiny", "input_px": 64},
+    "sam2": {"size": "nano", "input_px": 64},
+    "clipseg": {"size": "tiny"},
+    "mobilenet_fpn": {},
+    "unet": {"encoder": "resnet18"},
+}
+
+
+def rates(model):
+    """The rate of every learning weight."""
+    optim = OptimConfig(lr=1e-3, encoder_lr_factor=0.25, warmup_steps=0, schedule="constant")
+    task = SegmentationTask(model, build_loss(LossConfig()), optim, total_steps=1)
+    groups = task.configure_optimizers()["optimizer"].param_groups
+    by_weight = {id(weight): group["lr"] for group in groups for weight in group["params"]}
+    return {name: by_weight[id(weight)] for name, weight in model.named_parameters() if weight.requires_grad}
+
+
+@pytest.mark.parametrize("name", WITH_ENCODER)
+def test_a_factor_of_the_rate_is_for_the_encoder_alone(name):
+    model = apply_tunings(build_model(name, **WITH_ENCODER[name]), parse_tunings("lora:2:all+head"))
+    encoder = anatomy_of(model).encoder + "."
+    for weight, rate in rates(model).items():
+        assert rate == pytest.approx(0.25e-3 if weight.startswith(encoder) else 1e-3), weight
+
+
+def test_a_network_without_an_encoder_has_one_rate():
+    assert set(rates(build_model("hrsegnet", base=8)).values()) == {1e-3}
