@@ -120,6 +120,13 @@ def test_a_result_that_differs_is_not_written(
     assert not (tmp_path / "out.onnx").exists()
 
 
+def test_weights_beyond_what_a_file_holds_are_refused_before_the_work() -> None:
+    with torch.device("meta"):
+        graph = PixelsToProbabilities(build_model("cracksam", size="vit_h"))
+    with pytest.raises(ModelError, match=r"take 2\.5\d GB and one ONNX file holds 2\.15 GB at most"):
+        to_onnx(graph, CARD)
+
+
 def test_an_unknown_format_says_which_there_are(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="Cannot export to 'tflite'; there is onnx"):
         export(tmp_path, "tflite")

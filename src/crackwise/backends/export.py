@@ -28,6 +28,8 @@ __all__ = ["EXPORTERS", "Exported", "Parity", "drawn_photo", "export", "measure_
 CARD_KEY = "crackwise.card"
 LARGEST_DIFFERENCE = 1e-4
 SMALLEST_AGREEMENT = 0.9999
+LARGEST_ONNX_BYTES = 2**31 - 2**20
+"""What protobuf allows, less room for the graph."""
 PARITY_SIZES_PX = ((64, 64), (97, 161), (200, 133), (333, 517))
 
 PictureToMaps = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
@@ -87,6 +89,7 @@ def export(run: str | Path, to: str = "onnx", out: str | Path | None = None) -> 
 def to_onnx(graph: PixelsToProbabilities, card: ModelCard) -> tuple[bytes, PictureToMaps]:
     """An ONNX model: uint8 ``image`` (height, width, 3) to float32 ``probabilities`` (k, height, width)."""
     example = torch.zeros(97, 161, 3, dtype=torch.uint8)
+    refuse_too_large(graph)
     any_size = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
     try:
         # plain attention: the layout that the fast kernels leave in memory is not what the exported operators expect
@@ -118,6 +121,20 @@ def to_onnx(graph: PixelsToProbabilities, card: ModelCard) -> tuple[bytes, Pictu
 EXPORTERS: dict[str, tuple[Callable[[PixelsToProbabilities, ModelCard], tuple[bytes, PictureToMaps]], str]] = {
     "onnx": (to_onnx, ".onnx"),
 }
+
+
+def refuse_too_large(graph: nn.Module) -> None:
+    """Say before the work that an ONNX file cannot hold so much.
+
+    Raises:
+        ModelError: the weights take more than a protobuf message may.
+    """
+    size = sum(tensor.numel() * tensor.element_size() for tensor in graph.state_dict().values())
+    if size > LARGEST_ONNX_BYTES:
+        raise ModelError(
+            f"The weights take {size / 1e9:.3g} GB and one ONNX file holds {LARGEST_ONNX_BYTES / 1e9:.3g} GB at most. "
+            "Use the run folder itself, which torch reads (crackwise inspect --model RUN), or train a smaller size."
+        )
 
 
 def forget_origins(model: onnx.ModelProto) -> None:

@@ -162,6 +162,8 @@ def test_merged_and_unmerged_agree(name: str, tuning: object) -> None:
     [
         ("lora:4:qx", "targets"),
         ("loro:4", "no tuning 'loro'"),
+        ("lora:4:q+lora:8:v", "lora is named 2 times"),
+        ("full+lora:4", "full trains every weight"),
         ("lora:4:qv:1", "lora:RANK:TARGETS"),
         ([], "at least 1"),
     ],

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Field,
     NonNegativeFloat,
@@ -114,7 +115,18 @@ def short(text: str) -> dict[str, Any]:
     return {"kind": kind, **dict(zip(names, values, strict=False))}
 
 
-Tunings = Annotated[tuple[Tuning, ...], BeforeValidator(expand), Field(min_length=1)]
+def that_agree(tunings: tuple[Tuning, ...]) -> tuple[Tuning, ...]:
+    """The same tunings, no two of a kind, and no other beside ``full``."""
+    kinds = [tuning.kind for tuning in tunings]
+    for kind in kinds:
+        if kinds.count(kind) > 1:
+            raise ValueError(f"{kind} is named {kinds.count(kind)} times; each kind may be named once")
+    if "full" in kinds and len(kinds) > 1:
+        raise ValueError("full trains every weight of the network as it is; name no other tuning beside it")
+    return tunings
+
+
+Tunings = Annotated[tuple[Tuning, ...], BeforeValidator(expand), Field(min_length=1), AfterValidator(that_agree)]
 """A list of tunings, or its short form; what none of them names is frozen."""
 
 parse_tunings: Callable[[Any], tuple[Tuning, ...]] = TypeAdapter(Tunings).validate_python
