@@ -15,7 +15,7 @@ from crackwise.errors import ModelError
 from crackwise.models import start_of
 from crackwise.models.blocks import TakesPrompts
 from crackwise.predictor import ModelCard
-from crackwise.training.load import load_run
+from crackwise.training.load import SPELLING, load_run
 
 __all__ = ["PixelsToProbabilities", "TorchPredictor", "load"]
 
@@ -73,7 +73,8 @@ def load(source: str | Path, *, threads: int | None = None, prompts: Sequence[st
     if prompts:
         if reader is None:
             raise ModelError(f"{card.name} takes no prompts: {recipe.model.name} knows only {', '.join(card.classes)}.")
-        reader.ask(prompts, start_of(recipe.model.name, recipe.model.options))
+        kept = folder / SPELLING
+        reader.ask(prompts, str(kept) if kept.is_dir() else start_of(recipe.model.name, recipe.model.options))
         card = card.model_copy(update={"classes": tuple(prompts)})
     if reader is not None:
         card = card.model_copy(update={"prompts": dict(zip(card.classes, reader.phrases, strict=True))})

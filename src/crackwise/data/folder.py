@@ -38,20 +38,25 @@ class Item(NamedTuple):
 
 
 class Reference(NamedTuple):
-    """A parsed ``NAME[:[SPLIT_LIST/]PART]`` or ``PATH[:PART]``."""
+    """A parsed ``NAME[:[SPLIT_LIST/]PART][=CLASS]`` or ``PATH[:PART][=CLASS]``."""
 
     source: str
     split_list: str | None
     part: str | None
+    label: str | None
+    """The class that every mark means."""
 
 
 def parse_reference(reference: str) -> Reference:
-    """``"deepcrack:test"``, ``"khanhha:published/test"``, ``"photos/walls:val"`` in their pieces."""
-    source, colon, selection = reference.rpartition(":")
+    """``"deepcrack:test"``, ``"khanhha:published/test"``, ``"photos/seams:val=drywall joint"`` in their pieces."""
+    place, equals, label = reference.rpartition("=")
+    if not equals or set(label) & set("/\\:"):  # the sign is part of a folder's name
+        place, label = reference, ""
+    source, colon, selection = place.rpartition(":")
     if not colon or "\\" in selection or selection.count("/") > 1:
-        source, selection = reference, ""
+        source, selection = place, ""
     split_list, _, part = selection.rpartition("/")
-    return Reference(source, split_list or None, part or None)
+    return Reference(source, split_list or None, part or None, label or None)
 
 
 def open_items(reference: str, root: Path | None = None) -> tuple[Item, ...]:
@@ -115,7 +120,7 @@ def select(parsed: Reference, place: Path, row: DatasetRow | None, entries: Sequ
         stem = bare_name(entry.image.name)
         unique = stem if repeated[part, stem] == 1 else f"{entry.image.parent.name}-{stem}"
         name = "/".join(filter(None, (folder.name, part, unique)))
-        items.append(Item(entry.image, labelled(entry.mask, row), name, group_of(entry, folder, row)))
+        items.append(Item(entry.image, labelled(entry.mask, parsed, row), name, group_of(entry, folder, row)))
     if not entries:
         raise DataError(f"{str(place)!r} holds no pictures; see `crackwise list datasets` for known names.")
     if not items:
@@ -156,9 +161,10 @@ def group_of(entry: Entry, folder: Path, row: DatasetRow | None) -> str:
     return photo if "/" in photo else f"{(row.family or folder.name) if row else folder.as_posix()}/{photo}"
 
 
-def labelled(mask: Mask, row: DatasetRow | None) -> Mask:
-    """The mask, told which class its marks mean where the set has one."""
-    return replace(mask, label=row.classes[0]) if row and len(row.classes) == 1 else mask
+def labelled(mask: Mask, parsed: Reference, row: DatasetRow | None) -> Mask:
+    """The mask, told which class its marks mean where the reference says so or the set has one."""
+    label = parsed.label or (row.classes[0] if row and len(row.classes) == 1 else None)
+    return mask if label is None else replace(mask, label=label)
 
 
 def read_target(item: Item, shape: tuple[int, int], classes: Sequence[str] = ("crack",)) -> NDArray[np.uint8]:

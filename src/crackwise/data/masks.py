@@ -73,10 +73,14 @@ def name_planes(planes: Planes, mask: Mask, classes: tuple[str, ...]) -> Planes:
         return {classes[0]: next(iter(planes.values()))}
     if "" in planes:
         raise DataError(
-            f"{mask.path} does not say which of {', '.join(classes)} it shows; use COCO or YOLO, or ask for one class."
+            f"{mask.path} does not say which of {', '.join(classes)} it shows. Write it behind the set, "
+            f"as in SET:PART={classes[0]}, or use COCO or YOLO."
         )
     if not set(planes) & set(classes):
-        raise DataError(f"{mask.path} labels {', '.join(sorted(planes))}, but {', '.join(classes)} was asked for.")
+        raise DataError(
+            f"{mask.path} labels {', '.join(sorted(planes))}, but {', '.join(classes)} was asked for. "
+            f"If all its marks are one of these, write it behind the set, as in SET:PART={classes[0]}."
+        )
     return planes
 
 

@@ -158,6 +158,14 @@ class TakesPrompts(nn.Module, ABC):
         """
 
     @abstractmethod
+    def spelling(self, base: str) -> dict[str, bytes]:
+        """The files of a base that spell phrases, by name: a folder of them will do as ``base`` of `ask`.
+
+        Raises:
+            ModelError: the base spells nothing.
+        """
+
+    @abstractmethod
     def settle(self) -> None:
         """Read the phrases once and for all, to predict: what reads is needed no more until it is asked again."""
 

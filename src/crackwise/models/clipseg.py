@@ -7,7 +7,9 @@ forward is ours, because theirs cuts the gradient of both encoders.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -87,6 +89,12 @@ class CrackCLIPSeg(TakesPrompts):
         self.phrases = tuple((prompt,) for prompt in prompts)
         self.tokens = torch.tensor(tokens_of(prompts, base), dtype=torch.float32, device=self.tokens.device)
         self.settled = None
+
+    def spelling(self, base: str) -> dict[str, bytes]:
+        """The files of the tokenizer in the base."""
+        with tempfile.TemporaryDirectory() as folder:
+            tokenizer_of(base, start=START, end=END).save_pretrained(folder)
+            return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
 
     def settle(self) -> None:
         """Keep the vectors of the classes: predicting leaves out the text encoder."""

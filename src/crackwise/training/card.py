@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +15,7 @@ from crackwise.data.feed import CrackDataModule
 from crackwise.data.folder import parse_reference
 from crackwise.errors import ModelError
 from crackwise.models import MODELS, count_parameters, start_of, without_start
+from crackwise.models.blocks import FixedSize
 from crackwise.predictor import DataTerms, ModelCard
 from crackwise.training.recipe import Recipe
 
@@ -50,6 +52,7 @@ def make_card(
         model=recipe.model.name,
         options=without_start(recipe.model.name, recipe.model.options),
         input_px=recipe.data.augment.crop_px,
+        tile_px=tile_px_of(recipe, model),
         parameters=count_parameters(model).deployed,
         data=tuple(dict.fromkeys(sets)),
         kept_apart=() if leakage else tuple(s for s in recipe.data.held_out if start is None or s in start.kept_apart),
@@ -64,6 +67,19 @@ def make_card(
         trained_on=f"{device}, torch {version('torch')}, {recipe.trainer.precision}",
         paper=MODELS[recipe.model.name].paper,
     )
+
+
+def tile_px_of(recipe: Recipe, model: nn.Module) -> int:
+    """Side of the tiles that a photograph is cut into.
+
+    A network of one size resamples what it is given: a tile is as many pixels of a photograph as it learnt from at a
+    time, at the middle of the zooms, so that cracks keep the width they had. Any other takes the usual tile.
+    """
+    augment = recipe.data.augment
+    if any(isinstance(module, FixedSize) for module in model.modules()):
+        return round(augment.crop_px / math.sqrt(augment.scale[0] * augment.scale[1]))
+    usual: int = ModelCard.model_fields["tile_px"].default
+    return usual
 
 
 def card_of_start(recipe: Recipe) -> ModelCard | None:

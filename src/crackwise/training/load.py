@@ -17,10 +17,12 @@ from crackwise.predictor import ModelCard
 from crackwise.training.card import read_card
 from crackwise.training.recipe import Recipe, load_recipe
 
-__all__ = ["BASE_KEY", "load_run", "network_of"]
+__all__ = ["BASE_KEY", "SPELLING", "load_run", "network_of"]
 
 BASE_KEY = "base_sha256"
 """Where in the weights of a tuned run the hash of the frozen ones is."""
+SPELLING = "spelling"
+"""Where in a run folder is what spells phrases, of a network that reads and started from a base."""
 
 
 def load_run(folder: Path) -> tuple[nn.Module, ModelCard, Recipe]:

@@ -10,7 +10,7 @@ from crackwise.imaging.files import refuse_filled, write_atomically, write_folde
 from crackwise.models import count_parameters
 from crackwise.models.tuning import left_when_merged
 from crackwise.models.tuning.lora import merge_lora
-from crackwise.training.load import load_run
+from crackwise.training.load import SPELLING, load_run
 
 __all__ = ["merge"]
 
@@ -41,6 +41,7 @@ def merge(run: Path, out: Path) -> tuple[str, ...]:
                 "recipe.yaml": (run / "recipe.yaml").read_bytes(),
                 "weights.safetensors": weights,
                 "card.json": merged.model_dump_json(indent=2).encode(),
+                **{f"{SPELLING}/{path.name}": path.read_bytes() for path in (run / SPELLING).glob("*")},
             },
         )
     return tuple(tuning.kind for tuning in left_when_merged(recipe.tuning or ()))

@@ -24,6 +24,8 @@ from crackwise.data.folder import parse_reference
 from crackwise.errors import RecipeError, needs_extra
 from crackwise.imaging.files import write_atomically
 from crackwise.losses import build_loss
+from crackwise.models import start_of
+from crackwise.models.blocks import TakesPrompts
 from crackwise.models.tuning import frozen_hash, leaves_a_base, trained_state
 from crackwise.predictor import ModelCard
 from crackwise.training.callbacks import MetricsTable, SeedEachEpoch
@@ -31,7 +33,7 @@ from crackwise.training.card import card_of_start, make_card
 from crackwise.training.devices import run_on_devices, strategy_and_plugins
 from crackwise.training.economy import compiler_explained, economize
 from crackwise.training.features import FeatureStore, plan_features
-from crackwise.training.load import BASE_KEY, network_of
+from crackwise.training.load import BASE_KEY, SPELLING, network_of
 from crackwise.training.recipe import Recipe, load_recipe
 from crackwise.training.task import SegmentationTask
 
@@ -125,7 +127,7 @@ def column_names(references: Sequence[str]) -> tuple[str, ...]:
 
 def short_name(reference: str) -> str:
     """A reference without the folders above the set: column names and trackers take no paths."""
-    source, split_list, part = parse_reference(reference)
+    source, split_list, part, _ = parse_reference(reference)
     selection = "/".join(filter(None, (split_list, part)))
     return Path(source).name + (f":{selection}" if selection else "")
 
@@ -228,6 +230,8 @@ def save_run(
     if base is not None:  # it can be built again: only what was learnt
         weights, about = trained_state(model), {BASE_KEY: base}
     write_atomically(out / "weights.safetensors", save({k: v.contiguous() for k, v in weights.items()}, about))
+    for name, content in spelling_of(recipe, model).items():
+        write_atomically(out / SPELLING / name, content)
     card = make_card(
         recipe,
         data,
@@ -238,6 +242,13 @@ def save_run(
         device=device,
     )
     write_atomically(out / "card.json", card.model_dump_json(indent=2).encode())
+
+
+def spelling_of(recipe: Recipe, model: nn.Module) -> dict[str, bytes]:
+    """The files by which a network that reads will spell other phrases; none where it started from no base."""
+    base = start_of(recipe.model.name, recipe.model.options)
+    reader = next((module for module in model.modules() if isinstance(module, TakesPrompts)), None)
+    return {} if base is None or reader is None else reader.spelling(base)
 
 
 def device_name(trainer: Trainer) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import cv2
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 
 from crackwise.data.augment import AugmentConfig
 from crackwise.data.feed import CrackDataModule, DataConfig, Views, view_seeds
+from crackwise.data.folder import parse_reference
 from crackwise.errors import DataError
 
 
@@ -32,6 +34,62 @@ def test_labels_are_taken_as_the_set_says(drawn_set: Path) -> None:
     drawn = views(drawn_set)[1, 1].target
     assert set(drawn.unique().tolist()) == {0, 1}
     assert not views(drawn_set, labels="no_crack")[1, 1].target.any()
+
+
+def two_sets(drawn_set: Path, tmp_path: Path, *, named: bool, classes: tuple[str, ...]) -> DataConfig:
+    """The drawn set as cracks, and a copy of it as joints."""
+    shutil.copytree(drawn_set, tmp_path / "seams")
+    for path in (tmp_path / "seams").rglob("*/images/*/*.png"):
+        cv2.imwrite(str(path), cv2.imread(str(path)) // 2)
+    sets = {drawn_set: "=crack", tmp_path / "seams": "=drywall joint"}
+    train, val = ([f"{place}:{part}{label if named else ''}" for place, label in sets.items()] for part in PARTS)
+    values = {"train": train, "val": val, "classes": classes, "augment": {"crop_px": 64}}
+    return DataConfig.model_validate(values)
+
+
+PARTS = ("train", "val")
+BOTH = ("crack", "drywall joint")
+
+
+def test_a_reference_says_what_its_set_shows(drawn_set: Path, tmp_path: Path) -> None:
+    config = two_sets(drawn_set, tmp_path, named=True, classes=BOTH)
+    pictures = Views(CrackDataModule(config).parts, config)
+    crack, seam = pictures.labelled(1).target, pictures.labelled(9).target
+    assert set(crack[0].unique().tolist()) == set(seam[1].unique().tolist()) == {0, 1}
+    assert crack[1].unique().tolist() == seam[0].unique().tolist() == [255]
+
+
+def test_sets_that_do_not_say_what_they_show_are_refused_before_training(drawn_set: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"does not say which .* SET:PART=crack"):
+        CrackDataModule(two_sets(drawn_set, tmp_path, named=False, classes=BOTH))
+
+
+def test_a_set_that_shows_nothing_of_what_is_learnt_is_refused(drawn_set: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"=drywall joint labels drywall joint, the recipe learns crack"):
+        CrackDataModule(two_sets(drawn_set, tmp_path, named=True, classes=("crack",)))
+
+
+def test_a_set_without_cracks_keeps_its_other_labels(drawn_set: Path) -> None:
+    config = {"train": [{"ref": f"{drawn_set}:train=drywall joint", "labels": "no_crack"}], "classes": BOTH}
+    config = DataConfig.model_validate(config | {"val": [f"{drawn_set}:val=crack"], "augment": {"crop_px": 64}})
+    crack, seam = Views(CrackDataModule(config).parts, config).labelled(1).target
+    assert not crack.any()
+    assert set(seam.unique().tolist()) == {0, 1}
+
+
+@pytest.mark.parametrize(
+    ("reference", "pieces"),
+    [
+        ("walls", ("walls", None, None, None)),
+        ("walls=crack", ("walls", None, None, "crack")),
+        ("photos/seams:val=drywall joint", ("photos/seams", None, "val", "drywall joint")),
+        ("khanhha:published/test=crack", ("khanhha", "published", "test", "crack")),
+        ("runs/lr=1/walls:val", ("runs/lr=1/walls", None, "val", None)),
+        ("lr=1:val", ("lr=1", None, "val", None)),
+    ],
+)
+def test_a_reference_in_its_pieces(reference: str, pieces: tuple[str | None, ...]) -> None:
+    assert parse_reference(reference) == pieces
 
 
 def test_labels_are_moved_as_the_set_says(drawn_set: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -27,10 +28,15 @@ from transformers import (
     SamModel,
 )
 
+from crackwise.backends import load_predictor
+from crackwise.backends.export import drawn_photo
 from crackwise.errors import ModelError
 from crackwise.models import build_model, clipseg, cracksam, sam2
 from crackwise.models.checkpoints.fit import fitted
 from crackwise.models.cost import build_on_meta
+from crackwise.training.merge import merge
+from crackwise.training.run import train
+from short_runs import short_recipe
 
 FRESH = ("mask_tokens", "output_hypernetworks_mlps", "iou_prediction_head")
 SAM = {"size": "tiny", "input_px": 128}
@@ -276,3 +282,18 @@ def test_offline_a_hub_name_is_one_sentence() -> None:
     lines = [line for line in done.stderr.splitlines() if line]
     assert lines[-1].startswith("error: No base 'facebook/sam-vit-base'")
     assert "Traceback" not in done.stderr
+
+
+def test_a_run_spells_other_phrases_when_its_base_is_gone(
+    clipseg_folder: Path, drawn_set: Path, tmp_path: Path
+) -> None:
+    model = {"name": "clipseg", "options": {"size": "tiny", "base": str(clipseg_folder)}}
+    recipe = short_recipe(drawn_set, model, tuning="lora:2", data={"steps_per_epoch": 1}, optim={"epochs": 1})
+    run = train(recipe, tmp_path / "run")
+    photo = drawn_photo(60, 80, seed=1)
+    before = load_predictor(run, prompts=("crack", "a b"))(photo)
+    merge(run, tmp_path / "merged")
+    shutil.rmtree(clipseg_folder)
+    after = load_predictor(tmp_path / "merged", prompts=("crack", "a b"))(photo)
+    np.testing.assert_allclose(after, before, rtol=0, atol=1e-4)
+    assert np.abs(after[0] - after[1]).max() > 0

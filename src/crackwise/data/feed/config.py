@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat
 
 from crackwise.data.augment import AugmentConfig
 from crackwise.data.catalog import DATASETS
-from crackwise.data.folder import Item, open_items, parse_reference
+from crackwise.data.folder import Item, open_items, parse_reference, read_sample
 from crackwise.data.splits import leaking
 from crackwise.errors import DataError
 from crackwise.strict import Strict
@@ -24,7 +24,8 @@ class TrainingSet(Strict):
     weight: PositiveFloat = 1.0
     """How often a picture of this set is drawn, relative to 1 for every picture."""
     labels: Literal["as_drawn", "narrowed", "no_crack"] = "as_drawn"
-    """``narrowed``: wide strokes cut to their dark core; ``no_crack``: the set shows none, whatever its masks say."""
+    """``narrowed``: wide strokes cut to their dark core; ``no_crack``: the set shows none, whatever its masks say
+    of cracks; other classes stay as labelled."""
     move_labels_px: tuple[int, int] | None = None
     """Right and down, for a set whose labels lie beside their cracks by the same step everywhere."""
     scale: tuple[PositiveFloat, PositiveFloat] | None = None
@@ -116,6 +117,8 @@ def data_items(config: DataConfig) -> DataItems:
         check_classes(reference, config.classes)
     train = [(entry, open_items(entry.ref, root)) for entry in sets]
     val = [(reference, open_items(reference, root)) for reference in config.val]
+    for _, items in (*train, *val):
+        read_sample(items[0], config.classes)  # labels that cannot be used are not found in the middle of an epoch
     tests = [item for reference in config.held_out for item in open_items(reference, root)]
     chosen = [item for _, items in val for item in items]
     learnt = leaking([item for _, items in train for item in items], [*chosen, *tests])
@@ -145,10 +148,12 @@ def without(items: tuple[Item, ...], names: frozenset[str]) -> tuple[Item, ...]:
 
 
 def check_classes(reference: str, classes: tuple[str, ...]) -> None:
-    """Refuse a set of the catalogue that labels none of the classes."""
-    row = DATASETS.get(parse_reference(reference).source)
-    if row and not set(row.classes) & set(classes):
+    """Refuse a set that is known to label none of the classes."""
+    parsed = parse_reference(reference)
+    row = DATASETS.get(parsed.source)
+    labels = (parsed.label,) if parsed.label else row.classes if row else classes
+    if not set(labels) & set(classes):
         raise DataError(
-            f"{reference} labels {', '.join(row.classes)}, the recipe learns {', '.join(classes)}. Add the class to "
+            f"{reference} labels {', '.join(labels)}, the recipe learns {', '.join(classes)}. Add the class to "
             "data.classes, or take the set as crack-free with labels: no_crack."
         )

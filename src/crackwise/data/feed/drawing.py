@@ -97,7 +97,7 @@ class Views(Dataset[Sample]):
         sample, entry = self.pictures[index], self.entries[index]
         if entry.move_labels_px is not None:
             sample = move_labels(sample, *entry.move_labels_px)
-        return LABELS[entry.labels](sample)
+        return LABELS[entry.labels](sample, self.config.classes)
 
     def other(self, indices: Sequence[int], sample: Sample, zoom: tuple[float, float]) -> Sample:
         """A random view, as large as the square sample, of one of these pictures."""
@@ -118,13 +118,15 @@ def square(sample: Sample) -> Sample:
     return sample._replace(image=sample.image[window], target=sample.target[window])
 
 
-def no_crack(sample: Sample) -> Sample:
-    """The sample with nothing present."""
-    return sample._replace(target=torch.zeros_like(sample.target))
+def no_crack(sample: Sample, classes: Sequence[str]) -> Sample:
+    """The sample without a crack; without anything where the network learns one class, whatever that is called."""
+    target = sample.target.clone()
+    target[[name == "crack" or len(classes) == 1 for name in classes]] = 0
+    return sample._replace(target=target)
 
 
-LABELS: dict[str, Callable[[Sample], Sample]] = {
-    "as_drawn": lambda sample: sample,
-    "narrowed": narrow,
+LABELS: dict[str, Callable[[Sample, Sequence[str]], Sample]] = {
+    "as_drawn": lambda sample, _: sample,
+    "narrowed": lambda sample, _: narrow(sample),
     "no_crack": no_crack,
 }

@@ -29,6 +29,7 @@ Kinds = Mapping[str, type[PreTrainedModel]]
 
 HUB_NAME = re.compile(r"(?!.*\.(pth?|bin|safetensors|onnx)$)[A-Za-z0-9][\w.-]*/[\w.-]+")
 CONFIG, WEIGHTS = "config.json", ("model.safetensors", "model.safetensors.index.json")
+TOKENIZER = "tokenizer.json"
 UNUSED = re.compile(r"(^|\.)position_ids$")
 """Old checkpoints store the numbers 0, 1, 2, ... that positions are looked up by."""
 
@@ -125,7 +126,8 @@ def tokenizer_of(base: str, *, start: int, end: int) -> CLIPTokenizer:
     Raises:
         ModelError: there is none, or it is that of another network.
     """
-    refuse_what_is_no_base(base)
+    if not (Path(base) / TOKENIZER).is_file():
+        refuse_what_is_no_base(base)
     with reading(base):
         tokenizer: CLIPTokenizer = CLIPTokenizer.from_pretrained(base)
     marks = (tokenizer.bos_token_id, tokenizer.eos_token_id)
