@@ -63,10 +63,24 @@ def test_show_prints_the_card_of_a_run(tmp_path: Path) -> None:
     assert "threshold: 0.35" in invoke("show", str(tmp_path))
 
 
-@pytest.mark.parametrize("setting", ["base", "=3", "base=[1"])
+@pytest.mark.parametrize("setting", ["base", "=3", "base=[1", "tuning=", "tuning= "])
 def test_a_setting_that_is_none_is_refused(setting: str) -> None:
     with pytest.raises(ModelError, match="--set"):
         options_of([setting])
+
+
+@pytest.mark.parametrize(
+    ("tuning", "says"),
+    [
+        ("[{kind: lora, rnak: 4}]", r"^tuning\.0\.lora\.rnak: "),
+        ("lora:four", r"^tuning\.0\.lora\.rank: .*list tunings"),
+        ("[]", "^tuning: "),
+        ("lorra", "^tuning: .*no tuning 'lorra'"),
+    ],
+)
+def test_a_wrong_tuning_is_named_by_its_path(tuning: str, says: str) -> None:
+    with pytest.raises(ModelError, match=says):
+        invoke("show", "hrsegnet", "--set", f"tuning={tuning}")
 
 
 def test_settings_are_typed() -> None:

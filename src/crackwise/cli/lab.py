@@ -12,6 +12,7 @@ import typer
 import yaml
 
 from crackwise.errors import ModelError, needs_extra
+from crackwise.strict import faults
 
 __all__ = ["register"]
 
@@ -121,6 +122,8 @@ def options_of(settings: list[str]) -> dict[str, Any]:
         name, equals, text = setting.partition("=")
         if not equals or not name:
             raise ModelError(f"--set needs option=value, for example base=32; got {setting!r}.")
+        if not text.strip():
+            raise ModelError(f"--set {setting!r} has no value; {name.strip()}=null says that it has none.")
         try:
             options[name.strip()] = yaml.safe_load(text)
         except yaml.YAMLError as error:
@@ -166,7 +169,7 @@ def tune_on_meta(model: Any, tuning: Any) -> None:
     try:
         tunings = parse_tunings(tuning)
     except ValidationError as error:
-        raise ModelError(f"tuning={tuning!r}: {error.errors()[0]['msg']}. See `crackwise list tunings`.") from error
+        raise ModelError(f"{faults(error, 'tuning')}. See `crackwise list tunings`.") from error
     with torch.device("meta"):
         apply_tunings(model, tunings)
 
