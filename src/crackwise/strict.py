@@ -14,7 +14,7 @@ class Strict(BaseModel):
 
 
 def faults(error: ValidationError, *above: str) -> str:
-    """Every wrong value by its path: ``tuning.0.lora.rnak: Extra inputs are not permitted``; ``above``: where they lie."""
+    """Every wrong value by its path: ``tuning.0.lora.rnak: Extra inputs are not permitted``; ``above`` begins it."""
     return "; ".join(
         ": ".join(filter(None, (".".join(map(str, (*above, *fault["loc"]))), fault["msg"]))) for fault in error.errors()
     )
