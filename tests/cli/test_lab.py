@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from crackwise.cli.lab import LISTS, options_of, register
 from crackwise.errors import ModelError, RecipeError
 from crackwise.models import MODELS, build_model
+from crackwise.models.tuning import TUNINGS
 from crackwise.predictor import ModelCard
 
 
@@ -63,10 +64,24 @@ def test_show_prints_the_card_of_a_run(tmp_path: Path) -> None:
     assert "threshold: 0.35" in invoke("show", str(tmp_path))
 
 
-@pytest.mark.parametrize("setting", ["base", "=3", "base=[1"])
+@pytest.mark.parametrize("setting", ["base", "=3", "base=[1", "tuning=", "tuning= "])
 def test_a_setting_that_is_none_is_refused(setting: str) -> None:
     with pytest.raises(ModelError, match="--set"):
         options_of([setting])
+
+
+@pytest.mark.parametrize(
+    ("tuning", "says"),
+    [
+        ("[{kind: lora, rnak: 4}]", r"^tuning\.0\.lora\.rnak: "),
+        ("lora:four", r"^tuning\.0\.lora\.rank: .*list tunings"),
+        ("[]", "^tuning: "),
+        ("lorra", "^tuning: .*no tuning 'lorra'"),
+    ],
+)
+def test_a_wrong_tuning_is_named_by_its_path(tuning: str, says: str) -> None:
+    with pytest.raises(ModelError, match=says):
+        invoke("show", "hrsegnet", "--set", f"tuning={tuning}")
 
 
 def test_settings_are_typed() -> None:
@@ -77,12 +92,26 @@ def test_settings_are_typed() -> None:
     }
 
 
-@pytest.mark.parametrize("what", LISTS)
+@pytest.mark.parametrize("what", sorted(LISTS.keys() - {"tunings"}))
 def test_list_says_one_line_per_row(what: str) -> None:
     rows = json.loads(invoke("list", what, "--json"))
     lines = invoke("list", what).splitlines()
     assert len(rows) == len(lines) > 0
     assert all(line.startswith(row["name"]) and row["summary"] for row, line in zip(rows, lines, strict=True))
+
+
+def test_list_tunings_names_every_setting_with_its_choices_and_default() -> None:
+    rows = {row["name"].split(":")[0]: row for row in json.loads(invoke("list", "tunings", "--json"))}
+    assert rows.keys() == TUNINGS.keys()
+    for kind, (config, _) in TUNINGS.items():
+        fields = {name: field.default for name, field in config.model_fields.items() if name != "kind"}
+        assert {setting["name"]: setting["default"] for setting in rows[kind]["settings"]} == fields
+        assert all(setting["summary"] for setting in rows[kind]["settings"])
+    lines = invoke("list", "tunings").splitlines()
+    assert max(map(len, lines)) <= 100
+    assert lines[0] == "full: Every weight."
+    assert any("targets  q | v | qv | qkvo | mlp | all; default qv" in line for line in lines)
+    assert any("dropout  number from 0 below 1; default 0.0" in line for line in lines)
 
 
 def test_list_of_something_else_says_what_there_is() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,8 @@ model: {name: hrsegnet, options: {base: 16}}
 data: {train: [walls:train], val: [walls:val]}
 """
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").rglob("[a-z]*.yaml"))
+PAGES = [path for path in RECIPES if path.name != "recipe.yaml"]
+"""Written by people; ``recipe.yaml`` is what a run resolved one of them to."""
 
 
 @pytest.fixture
@@ -48,6 +52,9 @@ def test_set_changes_one_value_by_its_path(page: Path) -> None:
         ("data.train.7=x", "no element '7'"),
         ("data.leakage=maybe", "data.leakage"),
         ("optim.lr=[1", "not YAML"),
+        ("tuning=", "tuning=null"),
+        ("tuning=[]", "tuning"),
+        ("tuning=[{kind: lora, rnak: 4}]", "tuning.0.lora.rnak: "),
         ("optim.lr.deep=1", "optim.lr"),
         ("data.train=[]", "data.train"),
         ("data.val=[]", "data.val"),
@@ -117,6 +124,11 @@ def test_the_arms_of_the_tuning_experiment_differ_in_what_learns_and_in_steps_al
 @pytest.mark.parametrize("path", RECIPES, ids=lambda p: p.relative_to(p.parents[1]).as_posix())
 def test_every_recipe_in_the_repository_is_valid(path: Path) -> None:
     recipe = load_recipe(path)
-    assert path.read_text().startswith("# ") or path.name == "recipe.yaml"
     assert recipe.model.name in MODELS
     assert recipe.model.options.keys() <= model_options(recipe.model.name).keys()
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda p: p.relative_to(p.parents[1]).as_posix())
+def test_every_page_says_where_it_is_from_what_to_expect_and_what_it_costs(path: Path) -> None:
+    comment = " ".join(takewhile(lambda line: line.startswith("# "), path.read_text(encoding="utf-8").splitlines()))
+    assert set(re.findall(r"[#.] (Source|Expect|Cost)\b.*?: \S", comment)) == {"Source", "Expect", "Cost"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,10 +13,14 @@ import typer
 import yaml
 
 from crackwise.errors import ModelError, needs_extra
+from crackwise.strict import faults
 
 __all__ = ["register"]
 
-Row = dict[str, str]
+Row = dict[str, Any]
+
+TUNING_COLUMNS = 100
+"""Width of the list of tunings."""
 
 
 def register(app: typer.Typer) -> None:
@@ -58,6 +63,9 @@ def list_table(
     rows = LISTS[what]()
     if as_json:
         typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    if what == "tunings":
+        typer.echo("\n".join(line for row in rows for line in plain_tuning(row)))
         return
     width = max(len(row["name"]) for row in rows)
     for row in rows:
@@ -121,6 +129,8 @@ def options_of(settings: list[str]) -> dict[str, Any]:
         name, equals, text = setting.partition("=")
         if not equals or not name:
             raise ModelError(f"--set needs option=value, for example base=32; got {setting!r}.")
+        if not text.strip():
+            raise ModelError(f"--set {setting!r} has no value; {name.strip()}=null says that it has none.")
         try:
             options[name.strip()] = yaml.safe_load(text)
         except yaml.YAMLError as error:
@@ -166,7 +176,7 @@ def tune_on_meta(model: Any, tuning: Any) -> None:
     try:
         tunings = parse_tunings(tuning)
     except ValidationError as error:
-        raise ModelError(f"tuning={tuning!r}: {error.errors()[0]['msg']}. See `crackwise list tunings`.") from error
+        raise ModelError(f"{faults(error, 'tuning')}. See `crackwise list tunings`.") from error
     with torch.device("meta"):
         apply_tunings(model, tunings)
 
@@ -222,9 +232,19 @@ def losses() -> list[Row]:
 
 def tunings() -> list[Row]:
     """Which weights may learn."""
-    from crackwise.models.tuning.config import TUNINGS
+    with needs_extra("lab"):
+        from crackwise.models.tuning.settings import describe
+    return [dict(row) for row in describe()]
 
-    return documented({":".join((kind, *names)): config for kind, (config, names) in TUNINGS.items()})
+
+def plain_tuning(row: Row) -> list[str]:
+    """A tuning as lines of text: what it trains, then each of its settings."""
+    lines = textwrap.wrap(f"{row['name']}: {row['summary']}", TUNING_COLUMNS, subsequent_indent=" " * 4)
+    for setting in row["settings"]:
+        default = "none" if setting["default"] is None else setting["default"]
+        line = f"    {setting['name']:<8} {setting['values']}; default {default}. {setting['summary']}"
+        lines += textwrap.wrap(line, TUNING_COLUMNS, subsequent_indent=" " * 13)
+    return lines
 
 
 def datasets() -> list[Row]:

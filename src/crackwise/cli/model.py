@@ -22,7 +22,9 @@ def register(app: typer.Typer) -> None:
 
 def convert(
     file: Annotated[Path, typer.Argument(help="The .pth or .pt file as its authors publish it.")],
-    model: Annotated[str, typer.Option("--model", help="cracksam (segment-anything), sam2 or clipseg.")],
+    model: Annotated[
+        str, typer.Option("--model", help="cracksam (segment-anything, for sam as well), sam2 or clipseg.")
+    ],
     out: Annotated[Path, typer.Option("--out", help="The folder to make, for the option `base` of the model.")],
     clip: Annotated[
         str | None,

@@ -21,7 +21,7 @@ from crackwise.data.feed import DataConfig
 from crackwise.errors import RecipeError
 from crackwise.losses import LossConfig
 from crackwise.models.tuning import Tunings, leaves_a_base
-from crackwise.strict import Strict
+from crackwise.strict import Strict, faults
 
 __all__ = ["ModelConfig", "OptimConfig", "Recipe", "TrainerConfig", "load_recipe"]
 
@@ -172,10 +172,7 @@ class Recipe(Strict):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            faults = "; ".join(
-                ": ".join(filter(None, (".".join(map(str, e["loc"])), e["msg"]))) for e in error.errors()
-            )
-            raise RecipeError(f"{source}: {faults}") from error
+            raise RecipeError(f"{source}: {faults(error)}") from error
 
     def to_yaml(self) -> str:
         """The recipe as a page of YAML."""
@@ -231,6 +228,8 @@ def set_value(values: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals or not key.strip():
         raise RecipeError(f"--set needs path=value, for example optim.lr=0.001; got {override!r}.")
+    if not text.strip():
+        raise RecipeError(f"--set {override!r} has no value; {key.strip()}=null says that it has none.")
     *parents, last = key.strip().split(".")
     place: Any = values
     for name in parents:

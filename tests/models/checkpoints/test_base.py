@@ -221,6 +221,11 @@ class Bomb:
         return os.mkdir, (str(self.path),)
 
 
+def rewritten(path: Path, **values: object) -> None:
+    """Set these values of a config.json."""
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
 DAMAGE: dict[str, tuple[str, Callable[[Path], object]]] = {
     "cut weights": ("model.safetensors", lambda p: p.write_bytes(p.read_bytes()[:5000])),
     "text for weights": ("model.safetensors", lambda p: p.write_text("not weights")),
@@ -229,6 +234,7 @@ DAMAGE: dict[str, tuple[str, Callable[[Path], object]]] = {
     "cut configuration": ("config.json", lambda p: p.write_bytes(p.read_bytes()[:100])),
     "a list for a configuration": ("config.json", lambda p: p.write_text("[]")),
     "a word for a number": ("config.json", lambda p: p.write_text(p.read_text().replace(": 14", ': "fourteen"'))),
+    "attention that it has not": ("config.json", lambda p: rewritten(p, attn_implementation="flash_attention_2")),
     "no configuration": ("config.json", lambda p: p.unlink()),
 }
 
@@ -241,6 +247,29 @@ def test_a_damaged_base_is_one_sentence(sam_folder: Path, damage: str) -> None:
         build_model("cracksam", base=str(sam_folder), **SAM)
     assert "\n" not in str(caught.value)
     assert not (sam_folder / "boom").exists()
+
+
+@pytest.mark.parametrize(
+    "quantised",
+    [{"quant_method": "bitsandbytes", "load_in_8bit": True}, {"quant_method": "gptq", "bits": 4}, {}, "int8"],
+)
+def test_a_quantised_base_is_refused(sam_folder: Path, quantised: object) -> None:
+    rewritten(sam_folder / "config.json", quantization_config=quantised)
+    with pytest.raises(ModelError, match=r"is quantised .* plain floating-point weights") as caught:
+        build_model("cracksam", base=str(sam_folder), **SAM)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_relative_folder_is_looked_up_from_the_working_directory(
+    sam_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(sam_folder.parent)
+    build_on_meta("cracksam", base=sam_folder.name, **SAM)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    with pytest.raises(ModelError, match=f"no such folder below the working directory '{elsewhere}'"):
+        build_on_meta("cracksam", base=f"./{sam_folder.name}", **SAM)
 
 
 @pytest.mark.parametrize("files", [("vocab.json", "merges.txt"), ("vocab.json",)])
@@ -262,7 +291,8 @@ def test_a_tokenizer_that_knows_no_words_is_refused(clipseg_folder: Path) -> Non
     ("base", "says"),
     [
         ("./nothing/here", "no such folder"),
-        ("a/b/c", "no such folder"),
+        ("a/b/c", "no such folder below the working directory"),
+        ("/nothing/here", "there is no such folder, and"),
         ("weights/sam.pth", "no such folder"),
         (__file__, "model convert"),
     ],
@@ -280,7 +310,10 @@ def test_offline_a_hub_name_is_one_sentence() -> None:
     assert done.returncode == 1
     assert done.stdout == ""
     lines = [line for line in done.stderr.splitlines() if line]
-    assert lines[-1].startswith("error: No base 'facebook/sam-vit-base'")
+    assert lines[-1].startswith(
+        "error: No base 'facebook/sam-vit-base': there is no such folder below the working directory"
+    )
+    assert "as a name on the hub" in lines[-1]
     assert "Traceback" not in done.stderr
 
 

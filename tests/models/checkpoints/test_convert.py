@@ -283,6 +283,12 @@ def test_any_damage_to_a_file_is_a_model_error(tmp_path: Path, rng: np.random.Ge
                 convert(path, "cracksam", tmp_path / "out")
 
 
+def test_sam_starts_from_the_folder_of_cracksam(tmp_path: Path, state: State) -> None:
+    torch.save(state, tmp_path / "sam.pth")
+    with pytest.raises(ModelError, match="--model cracksam: sam takes the same folder"):
+        convert(tmp_path / "sam.pth", "sam", tmp_path / "out")
+
+
 def test_what_is_there_is_not_overwritten(tmp_path: Path, state: State) -> None:
     torch.save(state, tmp_path / "sam.pth")
     (tmp_path / "out").mkdir()

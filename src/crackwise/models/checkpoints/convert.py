@@ -71,7 +71,8 @@ def convert(path: Path, model: str, out: Path, *, clip: str | None = None) -> st
         CrackwiseError: ``out`` is in use or cannot be written; whatever is wrong, nothing is left there.
     """
     if model not in FAMILIES:
-        raise ModelError(f"No original files are known for {model!r}; there is {', '.join(FAMILIES)}.")
+        same = " Convert with --model cracksam: sam takes the same folder." if model == "sam" else ""
+        raise ModelError(f"No original files are known for {model!r}; there is {', '.join(FAMILIES)}.{same}")
     if (clip is None) == (model == "clipseg"):
         raise ModelError(
             "A CLIPSeg file holds only the decoder: name the CLIP below it, --clip openai/clip-vit-base-patch16 or "

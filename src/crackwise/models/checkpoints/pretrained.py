@@ -43,8 +43,9 @@ UNREADABLE = (
     StrictDataclassError,
     SafetensorError,
     pickle.UnpicklingError,
+    ImportError,
 )
-"""What transformers raises at a base that is absent, out of reach or damaged."""
+"""What transformers raises at a base that is absent, out of reach, damaged, or asks for a package that is not here."""
 
 
 def pretrained(
@@ -82,9 +83,21 @@ def read_config(base: str, kinds: Kinds) -> tuple[type[PreTrainedModel], Any]:
         found = values.get("model_type")
     if found not in kinds:
         raise ModelError(f"The base {base!r} holds a model of the kind {found!r}; expected {' or '.join(kinds)}.")
+    refuse_quantised(base, values)
     kind: Any = kinds[str(found)]
     with reading(base):
         return kind, kind.config_class.from_dict(values)
+
+
+def refuse_quantised(base: str, values: Mapping[str, Any]) -> None:
+    """Accept plain weights: quantised ones cannot be compared, tuned or merged tensor by tensor."""
+    quantised = values.get("quantization_config")
+    if quantised is not None:
+        method = quantised.get("quant_method", "no method named") if isinstance(quantised, dict) else quantised
+        raise ModelError(
+            f"The base {base!r} is quantised ({method}); a base must hold plain floating-point weights. "
+            "Name the one that was quantised, as its publisher has it."
+        )
 
 
 def read_tensors(base: str, kind: type[PreTrainedModel], config: Any) -> dict[str, Tensor]:
@@ -156,7 +169,13 @@ def refuse_what_is_no_base(base: str) -> None:
             f"Make the folder: crackwise model convert {base} --model cracksam|sam2|clipseg --out FOLDER"
         )
     elif not HUB_NAME.fullmatch(base):
-        raise ModelError(f"No base {base!r}: there is no such folder, and it is no name on the hub (owner/name).")
+        raise ModelError(f"No base {base!r}: {no_folder(base)}, and it is no name on the hub (owner/name).")
+
+
+def no_folder(base: str) -> str:
+    """That there is none, and where it was looked for."""
+    looked = "" if Path(base).is_absolute() else f" below the working directory {str(Path.cwd())!r}"
+    return f"there is no such folder{looked}"
 
 
 @contextmanager
@@ -172,7 +191,7 @@ def reading(base: str) -> Iterator[None]:
         if Path(base).is_dir():
             raise ModelError(f"The base {base!r} is damaged: {reason}. Get it again from its publisher.") from error
         raise ModelError(
-            f"No base {base!r}: there is no such folder here, and as a name on the hub it could not be read: {reason} "
+            f"No base {base!r}: {no_folder(base)}, and as a name on the hub it could not be read: {reason} "
             "Fetch it once with internet (HF_HUB_OFFLINE=1 then stays off the net), or name a local folder."
         ) from error
     finally:

@@ -44,28 +44,34 @@ class Head(Strict):
     kind: Literal["head"] = "head"
 
 
-class Lora(Strict):
-    """Low-rank updates beside chosen linear layers (Hu et al., ICLR 2022), through peft; starts as the identity."""
+class Lora(Strict, use_attribute_docstrings=True):
+    """Low-rank updates beside chosen linear layers and convolutions (Hu et al., ICLR 2022); starts as the identity."""
 
     kind: Literal["lora"] = "lora"
     rank: PositiveInt = 4
+    """Width of the update: more learn more weights."""
     targets: LoraTargets = "qv"
     """Projections of attention by letter; ``mlp``; ``all``: every linear layer as the network has it, and every
     convolution of a block that is neither grouped nor dilated."""
     alpha: PositiveFloat | None = None
     """The update is scaled by alpha / rank; without alpha it is not scaled, as in CrackSAM."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Probability, on what goes into the update."""
     scope: str | None = None
     """Which part of the network, where it names several (clipseg: decoder, vision+decoder, all)."""
 
 
-class Adapter(Strict):
-    """Bottlenecks after attention and parallel to the MLP of every block (CrackSAM; Chen et al., AdaptFormer, 2022)."""
+class Adapter(Strict, use_attribute_docstrings=True):
+    """Bottlenecks after attention and parallel to the MLP of every block (CrackSAM; Chen et al., AdaptFormer, 2022).
+
+    A block of convolutions alone that keeps the size of the map gets one beside it as a whole.
+    """
 
     kind: Literal["adapter"] = "adapter"
     dim: PositiveInt = 32
+    """Width of the bottleneck."""
     scale: NonNegativeFloat = 0.2
-    """Of the branch parallel to the MLP."""
+    """Of the branch parallel to the MLP, or to a block of convolutions."""
     init: Literal["zero", "published"] = "zero"
     """``zero``: starts as the identity; ``published``: both layers random, as in CrackSAM."""
 
@@ -76,11 +82,12 @@ class LayerNorms(Strict):
     kind: Literal["layernorm"] = "layernorm"
 
 
-class LastBlocks(Strict):
-    """The last blocks of the encoder."""
+class LastBlocks(Strict, use_attribute_docstrings=True):
+    """The last blocks of the encoder that the head reads."""
 
     kind: Literal["last_blocks"] = "last_blocks"
     k: PositiveInt = 1
+    """How many."""
 
 
 Tuning = Annotated[Full | Head | Lora | Adapter | LayerNorms | LastBlocks, Field(discriminator="kind")]
