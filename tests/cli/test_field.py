@@ -97,6 +97,16 @@ def test_a_photo_is_one_line_and_its_files(tmp_path: Path, model: str, crackwise
     assert (tmp_path / "out" / "maps" / "wall.tif").is_file()
 
 
+def test_results_go_to_a_folder_of_their_own_unless_told_otherwise(
+    tmp_path: Path, model: str, crackwise: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw_wall(tmp_path / "wall.jpg")
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = crackwise("inspect", "wall.jpg", "--model", model)
+    assert code == 0
+    assert out.splitlines()[-1] == f"Report: {Path('inspection', 'report.html')}"
+
+
 def test_a_bad_file_is_one_line_and_the_rest_goes_on(tmp_path: Path, model: str, crackwise: Command) -> None:
     draw_wall(tmp_path / "photos" / "wall.jpg")
     (tmp_path / "photos" / "text.jpg").write_text("hello")

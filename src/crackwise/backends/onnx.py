@@ -66,7 +66,10 @@ def load(source: str | Path, *, threads: int | None = None, prompts: Sequence[st
     """
     path = Path(source)
     if prompts:
-        raise ModelError(f"{str(path)!r} holds the text of its prompts already; pass the run folder to ask for others.")
+        raise ModelError(
+            f"{str(path)!r} takes no prompts: an exported file knows its own classes. Pass the run folder of a network "
+            "that reads (clipseg)."
+        )
     try:
         content = path.read_bytes()
         session = onnxruntime.InferenceSession(content, session_options(threads), ["CPUExecutionProvider"])

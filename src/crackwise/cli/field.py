@@ -51,7 +51,7 @@ def inspect(
     photos: Annotated[
         list[Path], typer.Argument(metavar="PHOTO|FOLDER", help="Photographs, or folders of them.", readable=False)
     ],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the results go.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the results go.")] = Path("inspection"),
     model: Annotated[
         str, typer.Option("--model", metavar="MODEL", help="An .onnx file, a run folder, or the packaged model.")
     ] = "packaged",
