@@ -9,18 +9,10 @@ import torch
 from torch import nn
 
 from crackwise.errors import ModelError
-from crackwise.models import build_model
+from crackwise.models import MODELS, build_model
 from crackwise.models.tuning import apply_tunings, frozen_hash, hold_frozen_statistics, parse_tunings, trained_state
 from crackwise.models.tuning.lora import merge_lora
 
-SMALL: dict[str, dict[str, object]] = {
-    "cracksam": {"size": "tiny", "input_px": 64},
-    "sam": {"size": "tiny", "input_px": 64, "points_per_side": 3},
-    "sam2": {"size": "nano", "input_px": 64},
-    "clipseg": {"size": "tiny"},
-    "mobilenet_fpn": {},
-    "unet": {"encoder": "resnet18"},
-}
 Belongs = Callable[[str], bool]
 
 SAM_HEAD = ("prompt_encoder", "mask_decoder")
@@ -95,7 +87,7 @@ MEANT: list[tuple[str, object, Belongs]] = [
 def tuned(name: str, tuning: object) -> nn.Module:
     """A small network under a tuning, in training mode, as it starts."""
     torch.manual_seed(0)
-    model = apply_tunings(build_model(name, **SMALL[name]), parse_tunings(tuning))
+    model = apply_tunings(build_model(name, **MODELS[name].small), parse_tunings(tuning))
     model.train()
     hold_frozen_statistics(model)
     return model
@@ -148,7 +140,7 @@ def test_lora_and_adapters_start_as_the_identity(name: str, tuning: str) -> None
     if name == "mobilenet_fpn" and tuning == "lora:2":
         pytest.skip("a convolutional network has no query and value")
     torch.manual_seed(0)
-    plain = build_model(name, **SMALL[name]).eval()
+    plain = build_model(name, **MODELS[name].small).eval()
     changed = tuned(name, tuning).eval()
     with torch.no_grad():
         torch.testing.assert_close(changed(picture()), plain(picture()), rtol=0, atol=1e-6)
@@ -156,7 +148,7 @@ def test_lora_and_adapters_start_as_the_identity(name: str, tuning: str) -> None
 
 def test_adapters_as_published_do_not_start_as_the_identity() -> None:
     torch.manual_seed(0)
-    plain = build_model("cracksam", **SMALL["cracksam"]).eval()
+    plain = build_model("cracksam", **MODELS["cracksam"].small).eval()
     changed = tuned("cracksam", [{"kind": "adapter", "dim": 4, "init": "published"}]).eval()
     with torch.no_grad():
         assert not torch.allclose(plain(picture()), changed(picture()))
@@ -172,7 +164,7 @@ def test_merged_and_unmerged_agree(name: str, tuning: object) -> None:
         after = merge_lora(model)(picture())
     torch.testing.assert_close(after, before, rtol=0, atol=1e-5 * max(1.0, float(before.abs().max())))
     assert not any(".lora_" in n for n, _ in model.named_parameters())
-    plain = build_model(name, **SMALL[name]).state_dict().keys()
+    plain = build_model(name, **MODELS[name].small).state_dict().keys()
     assert "adapter" in str(tuning) or model.state_dict().keys() == plain
 
 
