@@ -29,16 +29,14 @@ from crackwise.predictor import ModelCard
 WriteRun = Callable[[Path, str, dict[str, object]], Path]
 CARD = ModelCard(name="drawn", version="1", classes=("crack",), threshold=0.5, tile_px=256)
 
-QUICK: dict[str, dict[str, object]] = {"mobilenet_fpn": {}, "hrsegnet": {"base": 8, "variant": "tiled"}}
-QUICK |= {
-    "cracksam": {"size": "tiny", "input_px": 64},
-    "clipseg": {"size": "tiny"},
-    "sam": {"size": "tiny", "input_px": 64, "points_per_side": 3},
-    "sam2": {"size": "nano", "input_px": 64},
-}
-OTHERS = {name: {} if name == "segformer" else {"encoder": "resnet18"} for name in MODELS if name not in QUICK}
-CASES = [pytest.param(name, options, id=name) for name, options in QUICK.items()]
-CASES += [pytest.param(name, options, id=name, marks=pytest.mark.slow) for name, options in OTHERS.items()]
+BESIDES: dict[str, dict[str, object]] = {"hrsegnet": {"variant": "tiled"}}
+"""Options beside those that make a network small."""
+
+
+def case(name: str) -> object:
+    """A row of MODELS; those of comparators are many, and much alike."""
+    slow = [pytest.mark.slow] if "comparators" in MODELS[name].build else []
+    return pytest.param(name, {**MODELS[name].small, **BESIDES.get(name, {})}, id=name, marks=slow)
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +48,7 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-@pytest.mark.parametrize(("name", "options"), CASES)
+@pytest.mark.parametrize(("name", "options"), [case(name) for name in MODELS])
 def test_a_row_exports_with_parity(name: str, options: dict[str, object]) -> None:
     graph = PixelsToProbabilities(build_model(name, **options)).eval()
     data, runs = to_onnx(graph, CARD)

@@ -13,19 +13,6 @@ from crackwise.models import MODELS, build_model, count_parameters, model_option
 from crackwise.models.blocks import Outputs
 from crackwise.models.cost import build_on_meta
 
-SMALL: dict[str, dict[str, object]] = {
-    "hrsegnet": {"base": 8},
-    "cracksam": {"size": "tiny", "input_px": 64},
-    "sam": {"size": "tiny", "input_px": 64, "points_per_side": 3},
-    "sam2": {"size": "nano", "input_px": 64},
-    "clipseg": {"size": "tiny"},
-    "unet": {"encoder": "resnet18"},
-    "unetplusplus": {"encoder": "resnet18"},
-    "fpn": {"encoder": "resnet18"},
-    "linknet": {"encoder": "resnet18"},
-    "deeplabv3plus": {"encoder": "resnet18"},
-}
-
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
@@ -46,7 +33,7 @@ def two_samples() -> tuple[torch.Tensor, torch.Tensor]:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_a_row_keeps_odd_sizes(name: str) -> None:
-    model = build_model(name, **SMALL.get(name, {})).eval()
+    model = build_model(name, **MODELS[name].small).eval()
     with torch.no_grad():
         assert model(torch.rand(1, 3, 333, 517)).shape == (1, 1, 333, 517)
         assert model(torch.rand(1, 3, 7, 5)).shape == (1, 1, 7, 5)
@@ -54,7 +41,7 @@ def test_a_row_keeps_odd_sizes(name: str) -> None:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_a_row_gives_one_plane_per_class(name: str) -> None:
-    model = build_on_meta(name, ("crack", "drywall joint"), **SMALL.get(name, {}))
+    model = build_on_meta(name, ("crack", "drywall joint"), **MODELS[name].small)
     outputs = model(torch.empty(2, 3, 64, 96, device="meta"))
     planes = [outputs.main, *outputs.auxiliary] if isinstance(outputs, Outputs) else [outputs]
     assert all(p.shape == (2, 2, 64, 96) for p in planes)
@@ -62,7 +49,7 @@ def test_a_row_gives_one_plane_per_class(name: str) -> None:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_a_row_learns_two_samples_and_comes_back_from_its_file(name: str, tmp_path: Path) -> None:
-    model = build_model(name, **SMALL.get(name, {}))
+    model = build_model(name, **MODELS[name].small)
     image, target = two_samples()
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-4)
     losses = []
@@ -77,7 +64,7 @@ def test_a_row_learns_two_samples_and_comes_back_from_its_file(name: str, tmp_pa
     assert losses[-1] < losses[0]
 
     save_file(model.state_dict(), tmp_path / "weights.safetensors")
-    again = build_model(name, **SMALL.get(name, {}))
+    again = build_model(name, **MODELS[name].small)
     again.load_state_dict(load_file(tmp_path / "weights.safetensors"))
     with torch.no_grad():
         torch.testing.assert_close(again.eval()(image), model.eval()(image), rtol=0, atol=0)
@@ -86,9 +73,9 @@ def test_a_row_learns_two_samples_and_comes_back_from_its_file(name: str, tmp_pa
 @pytest.mark.parametrize("name", MODELS)
 def test_the_seed_decides_the_weights(name: str) -> None:
     torch.manual_seed(5)
-    one = build_model(name, **SMALL.get(name, {})).state_dict()
+    one = build_model(name, **MODELS[name].small).state_dict()
     torch.manual_seed(5)
-    other = build_model(name, **SMALL.get(name, {})).state_dict()
+    other = build_model(name, **MODELS[name].small).state_dict()
     assert all(torch.equal(one[k], other[k]) for k in one)
 
 

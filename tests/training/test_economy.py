@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from crackwise.backends.export import export
 from crackwise.errors import RecipeError
 from crackwise.losses import LossConfig, build_loss
-from crackwise.models import build_model
+from crackwise.models import MODELS, build_model
 from crackwise.models.cost import saved_for_backward
 from crackwise.models.cracksam import SIZES
 from crackwise.models.tuning import apply_tunings, hold_frozen_statistics, parse_tunings
@@ -26,14 +26,8 @@ from crackwise.training.run import train
 from crackwise.training.task import SegmentationTask
 from short_runs import killed_at, short_recipe
 
-SMALL: dict[str, dict[str, object]] = {
-    "cracksam": {"size": "tiny", "input_px": 64},
-    "sam2": {"size": "nano", "input_px": 64},
-    "clipseg": {"size": "tiny"},
-    "mobilenet_fpn": {},
-    "unet": {"encoder": "resnet18"},
-}
-FOUNDATION = ("cracksam", "sam2", "clipseg")
+FOUNDATION = tuple(name for name, row in MODELS.items() if row.start == "base" and name != "sam")
+"""All that are tuned: plain SAM is a baseline."""
 TUNINGS = ("lora:2+head", "adapter:4+head", "head", "lora:2")
 EVERYTHING = {"precision": "bf16-mixed", "frozen_bits": 16, "checkpoint_gradients": True, "compile": True}
 TRACED = "ignore:The .grad attribute of a Tensor that is not a leaf"
@@ -58,7 +52,7 @@ def quick_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
 def tuned(name: str, tuning: str) -> nn.Module:
     """The same network every time, its updates away from their start at zero."""
     torch.manual_seed(0)
-    model = apply_tunings(build_model(name, **SMALL[name]), parse_tunings(tuning))
+    model = apply_tunings(build_model(name, **MODELS[name].small), parse_tunings(tuning))
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.requires_grad:
@@ -208,7 +202,7 @@ def test_narrow_frozen_weights_need_frozen_weights_and_mixed_precision(changes: 
 
 def recipe_for(folder: Path, **changes: Any) -> Recipe:
     """Two steps an epoch with the smallest SAM."""
-    model = {"name": "cracksam", "options": SMALL["cracksam"]}
+    model = {"name": "cracksam", "options": MODELS["cracksam"].small}
     return short_recipe(folder, model, **{"data": {"steps_per_epoch": 2}, "optim": {"epochs": 2}} | changes)
 
 

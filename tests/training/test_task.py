@@ -3,18 +3,12 @@
 import pytest
 
 from crackwise.losses import LossConfig, build_loss
-from crackwise.models import build_model
+from crackwise.models import MODELS, build_model
 from crackwise.models.tuning import anatomy_of, apply_tunings, parse_tunings
 from crackwise.training.recipe import OptimConfig
 from crackwise.training.task import SegmentationTask
 
-WITH_ENCODER = {
-    "cracksam": {"size": "tiny", "input_px": 64},
-    "sam2": {"size": "nano", "input_px": 64},
-    "clipseg": {"size": "tiny"},
-    "mobilenet_fpn": {},
-    "unet": {"encoder": "resnet18"},
-}
+WITH_ENCODER = [name for name in MODELS if name != "hrsegnet"]
 
 
 def rates(model):
@@ -28,11 +22,11 @@ def rates(model):
 
 @pytest.mark.parametrize("name", WITH_ENCODER)
 def test_a_factor_of_the_rate_is_for_the_encoder_alone(name):
-    model = apply_tunings(build_model(name, **WITH_ENCODER[name]), parse_tunings("lora:2:all+head"))
+    model = apply_tunings(build_model(name, **MODELS[name].small), parse_tunings("lora:2:all+head"))
     encoder = anatomy_of(model).encoder + "."
     for weight, rate in rates(model).items():
         assert rate == pytest.approx(0.25e-3 if weight.startswith(encoder) else 1e-3), weight
 
 
 def test_a_network_without_an_encoder_has_one_rate():
-    assert set(rates(build_model("hrsegnet", base=8)).values()) == {1e-3}
+    assert set(rates(build_model("hrsegnet", **MODELS["hrsegnet"].small)).values()) == {1e-3}

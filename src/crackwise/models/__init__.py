@@ -45,6 +45,8 @@ class ModelRow:
     """The option that says where the first weights come from: without it the network is the same, at random."""
     fixed: Mapping[str, str] = field(default_factory=dict)
     """Arguments of the builder that this row decides."""
+    small: Mapping[str, object] = field(default_factory=dict)
+    """Options that make it small enough to train in seconds; the tests of the table take it so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ def comparator(architecture: str, summary: str, paper: str) -> ModelRow:
         multiple_of=32,
         start="encoder_weights",
         fixed={"architecture": architecture},
+        small={"encoder": "resnet18"},
     )
 
 
@@ -87,6 +90,7 @@ MODELS: dict[str, ModelRow] = {
         licence="Apache-2.0",
         multiple_of=32,
         input_px=400,
+        small={"base": 8},
     ),
     "unet": comparator("unet", "U-Net on any encoder", "Ronneberger et al., MICCAI 2015"),
     "unetplusplus": comparator("unetplusplus", "U-Net with nested skips", "Zhou et al., IEEE TMI 39(6), 2020"),
@@ -102,6 +106,7 @@ MODELS: dict[str, ModelRow] = {
         licence="Apache-2.0 (network: transformers; SAM weights: Apache-2.0)",
         input_px=448,
         start="base",
+        small={"size": "tiny", "input_px": 64},
     ),
     "sam": ModelRow(
         build="crackwise.models.sam:build",
@@ -110,6 +115,7 @@ MODELS: dict[str, ModelRow] = {
         licence="Apache-2.0 (network: transformers; SAM weights: Apache-2.0)",
         input_px=1024,
         start="base",
+        small={"size": "tiny", "input_px": 64, "points_per_side": 3},
     ),
     "sam2": ModelRow(
         build="crackwise.models.sam2:build",
@@ -118,6 +124,7 @@ MODELS: dict[str, ModelRow] = {
         licence="Apache-2.0 (network: transformers; SAM 2 weights: Apache-2.0)",
         input_px=512,
         start="base",
+        small={"size": "nano", "input_px": 64},
     ),
     "clipseg": ModelRow(
         build="crackwise.models.clipseg:build",
@@ -126,6 +133,7 @@ MODELS: dict[str, ModelRow] = {
         licence="Apache-2.0 (network: transformers; CLIPSeg weights: Apache-2.0, CLIP: MIT)",
         input_px=352,
         start="base",
+        small={"size": "tiny"},
     ),
     "segformer": ModelRow(
         build="crackwise.models.comparators:build_segformer",

@@ -52,6 +52,40 @@ SAM2 = [
     ("base_plus", 69_106_816, 694_400),
     ("large", 212_703_280, 1_759_104),
 ]
+PARTS: list[tuple[str, str, tuple[str, ...], int]] = [
+    ("cracksam", "vit_b", ("vision_encoder",), 87_090_432),
+    ("cracksam", "vit_l", ("vision_encoder",), 304_849_920),
+    ("cracksam", "vit_h", ("vision_encoder",), 632_740_608),
+    ("cracksam", "vit_b", ("prompt_encoder",), 6_220),
+    ("cracksam", "vit_b", ("point_embed",), 1_024),
+    ("cracksam", "vit_b", ("not_a_point_embed",), 256),
+    ("cracksam", "vit_b", ("mask_embed",), 4_684),
+    ("cracksam", "vit_b", ("no_mask_embed",), 256),
+    ("cracksam", "vit_b", ("mask_decoder",), 3_777_698),
+    ("cracksam", "vit_b", ("transformer",), 3_291_264),
+    ("cracksam", "vit_b", ("iou_token",), 256),
+    ("cracksam", "vit_b", ("mask_tokens",), 512),
+    ("cracksam", "vit_b", ("upscale_conv1", "upscale_layer_norm", "upscale_conv2"), 73_952),
+    ("cracksam", "vit_b", ("output_hypernetworks_mlps",), 279_616),
+    ("cracksam", "vit_b", ("iou_prediction_head",), 132_098),
+    ("sam", "vit_h", ("vision_encoder",), 637_026_048),
+    ("sam", "vit_h", ("mask_decoder",), 4_058_340),
+    ("clipseg", "rd64-refined", ("vision",), 85_799_424),
+    ("clipseg", "rd64-refined", ("text",), 63_165_952),
+    (
+        "clipseg",
+        "rd64-refined",
+        ("vision", "text", "visual_projection", "text_projection", "logit_scale"),
+        149_620_737,
+    ),
+    ("clipseg", "rd64-refined", ("decoder",), 1_127_009),
+    ("clipseg", "rd64", ("decoder",), 1_073_153),
+    ("sam2", "tiny", ("encoder",), 27_219_136),
+    ("sam2", "base_plus", ("encoder",), 69_106_816),
+    ("sam2", "base_plus", ("backbone",), 68_675_712),
+    ("sam2", "base_plus", ("neck",), 431_104),
+]
+"""Every part that is stated on its own: network, size, names of its modules, how many numbers they hold."""
 
 
 def counts(name: str, tuning: object, **options: object) -> tuple[int, int]:
@@ -77,3 +111,9 @@ def test_clipseg(size: str, settings: dict[str, object], kind: str, total: int, 
 def test_sam2(size: str, encoder: int, lora: int) -> None:
     assert counts("sam2", "head", size=size, head="published") == (encoder + SAM2_HEAD, SAM2_HEAD)
     assert counts("sam2", "lora:4:all+head", size=size, head="published")[1] == lora + SAM2_HEAD
+
+
+@pytest.mark.parametrize(("name", "size", "modules", "count"), PARTS)
+def test_a_part(name: str, size: str, modules: tuple[str, ...], count: int) -> None:
+    parameters = build_on_meta(name, size=size).named_parameters()
+    assert sum(p.numel() for n, p in parameters if any(f".{module}." in f".{n}." for module in modules)) == count

@@ -7,19 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from crackwise.errors import ModelError
-from crackwise.models import build_model
+from crackwise.models import MODELS, build_model
 from crackwise.models.blocks import Outputs
 from crackwise.models.tuning import Anatomy, apply_tunings, find_shortcut, hold_frozen_statistics, parse_tunings
 from crackwise.models.tuning.anatomy import anatomy_of, named_blocks
 
-SMALL: dict[str, dict[str, object]] = {
-    "cracksam": {"size": "tiny", "input_px": 64, "normalize": "sam"},
-    "sam2": {"size": "nano", "input_px": 64},
-    "clipseg": {"size": "tiny"},
-    "mobilenet_fpn": {"looks": 2},
-    "unet": {"encoder": "resnet18"},
-    "deeplabv3plus": {"encoder": "resnet18"},
-}
+BESIDES: dict[str, dict[str, object]] = {"cracksam": {"normalize": "sam"}, "mobilenet_fpn": {"looks": 2}}
+"""Options beside those that make a network small."""
 
 FITS: list[tuple[str, object]] = [
     ("cracksam", "head"),
@@ -41,7 +35,8 @@ FITS: list[tuple[str, object]] = [
 def tuned(name: str, tuning: object, **options: object) -> nn.Module:
     """A small network under a tuning, as a step sees it."""
     torch.manual_seed(0)
-    model = apply_tunings(build_model(name, **SMALL.get(name, {}) | options), parse_tunings(tuning))
+    chosen = {**MODELS[name].small, **BESIDES.get(name, {}), **options}
+    model = apply_tunings(build_model(name, **chosen), parse_tunings(tuning))
     model.train()
     hold_frozen_statistics(model)
     return model

@@ -164,9 +164,11 @@ def refuse_what_is_no_base(base: str) -> None:
                 "`crackwise model convert` makes one from an original .pth file."
             )
     elif path.is_file():
+        from crackwise.models.checkpoints.convert import FAMILIES  # it imports this file
+
         raise ModelError(
             f"The base {base!r} is a file, expected a folder or a name on the hub. "
-            f"Make the folder: crackwise model convert {base} --model cracksam|sam2|clipseg --out FOLDER"
+            f"Make the folder: crackwise model convert {base} --model {'|'.join(FAMILIES)} --out FOLDER"
         )
     elif not HUB_NAME.fullmatch(base):
         raise ModelError(f"No base {base!r}: {no_folder(base)}, and it is no name on the hub (owner/name).")
