@@ -79,5 +79,5 @@ def test_a_model_that_cannot_read_says_so(tmp_path: Path, write_run: WriteRun) -
     result = CliRunner().invoke(app, ["evaluate", str(run), "--data", "x", "--out", "y", "--each-phrase"])
     assert "takes no prompts" in str(result.exception)
     export(run)
-    with pytest.raises(ModelError, match="pass the run folder"):
+    with pytest.raises(ModelError, match="Pass the run folder"):
         load_predictor(run / "model.onnx", prompts=("segment crack",))

@@ -125,7 +125,7 @@ def test_a_run_starts_from_a_merged_one_and_not_from_a_tuned_one(drawn_set: Path
         train(recipe_on(base, drawn_set, model=model | {"weights": str(run)}), tmp_path / "refused")
     model |= {"weights": str(tmp_path / "merged")}
     second = train(recipe_on(base, drawn_set, model=model, tuning="head"), tmp_path / "second")
-    assert load_run(second)[1].started_from == f"on a base, {tmp_path / 'merged'}"
+    assert load_run(second)[1].started_from == f"drawn, {tmp_path / 'merged'}"
 
 
 def test_what_is_no_run_cannot_be_merged(tmp_path: Path) -> None:

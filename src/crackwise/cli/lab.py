@@ -13,7 +13,6 @@ import typer
 import yaml
 
 from crackwise.errors import ModelError, needs_extra
-from crackwise.strict import faults
 
 __all__ = ["register"]
 
@@ -172,6 +171,7 @@ def tune_on_meta(model: Any, tuning: Any) -> None:
     from pydantic import ValidationError
 
     from crackwise.models.tuning import apply_tunings, parse_tunings
+    from crackwise.strict import faults
 
     try:
         tunings = parse_tunings(tuning)
