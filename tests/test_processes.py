@@ -35,13 +35,20 @@ def draw_batch() -> dict[str, Tensor]:
 
 
 @pytest.fixture(scope="module")
-def answers(tmp_path_factory: pytest.TempPathFactory) -> Answers:
-    """What each of two processes computed of its half."""
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What one process computed of the batch, and each of two of its half."""
     folder = tmp_path_factory.mktemp("processes")
     torch.save(draw_batch(), folder / "batch.pt")
-    both = [subprocess.Popen([sys.executable, SCRIPT, str(rank), folder]) for rank in (0, 1)]
-    assert [process.wait(timeout=600) for process in both] == [0, 0]
-    return [torch.load(folder / f"answers_{rank}.pt", weights_only=True) for rank in (0, 1)]
+    command = [sys.executable, str(SCRIPT)]
+    all_three = [subprocess.Popen([*command, rank, count, str(folder)]) for rank, count in ("01", "02", "12")]
+    assert [process.wait(timeout=600) for process in all_three] == [0, 0, 0]
+    return folder
+
+
+@pytest.fixture(scope="module")
+def answers(folder: Path) -> Answers:
+    """What each of two processes computed of its half."""
+    return [torch.load(folder / f"answers_{rank}_of_2.pt", weights_only=True) for rank in (0, 1)]
 
 
 def interleaved(halves: list[Tensor]) -> Tensor:
@@ -88,6 +95,12 @@ def test_a_batch_normalisation_sees_the_whole_batch(answers: Answers) -> None:
         torch.testing.assert_close(sum(answer["norm"]["parameters"][i] for answer in answers), parameter.grad)
     for answer in answers:
         torch.testing.assert_close(dict(answer["norm"]["state"]), dict(net.state_dict()))
+
+
+def test_a_training_of_two_ends_where_that_of_one_does(folder: Path, answers: Answers) -> None:
+    one = torch.load(folder / "answers_0_of_1.pt", weights_only=True)["net"]
+    for answer in answers:
+        torch.testing.assert_close(answer["net"], one, rtol=0, atol=1e-12)
 
 
 def test_one_process_alone_joins_nothing() -> None:

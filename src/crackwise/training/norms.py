@@ -69,8 +69,9 @@ class JoinedBatchNorm(_BatchNorm):
             alone = self.running_mean is None
             return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, alone, eps=self.eps)
         axes, shape = [0, *range(2, x.dim())], (1, -1, *[1] * (x.dim() - 2))
-        mean = joined_sum(x.float().mean(axes)) / process_count()
-        centred = x.float() - mean.view(shape)
+        wide = x.to(torch.promote_types(x.dtype, torch.float32))
+        mean = joined_sum(wide.mean(axes)) / process_count()
+        centred = wide - mean.view(shape)
         variance = joined_sum(centred.square().mean(axes)) / process_count()
         self.remember(mean.detach(), variance.detach(), x.numel() // x.shape[1] * process_count())
         y = centred * (variance + self.eps).rsqrt().view(shape)
