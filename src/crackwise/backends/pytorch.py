@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from crackwise.errors import ModelError
-from crackwise.models import start_of
-from crackwise.models.blocks import TakesPrompts
+from crackwise.models.blocks import reader_in
 from crackwise.predictor import ModelCard
-from crackwise.training.load import SPELLING, load_run
+from crackwise.training.load import load_run, spelled_by
 
 __all__ = ["PixelsToProbabilities", "TorchPredictor", "load"]
 
@@ -29,9 +28,9 @@ class PixelsToProbabilities(nn.Module):
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
         self.net = net
-        for module in net.modules():
-            if isinstance(module, TakesPrompts):
-                module.settle()
+        reader = reader_in(net)
+        if reader is not None:
+            reader.settle()
 
     def forward(self, image: Tensor) -> Tensor:
         """One picture."""
@@ -69,12 +68,11 @@ def load(source: str | Path, *, threads: int | None = None, prompts: Sequence[st
     """
     folder = Path(source)
     net, card, recipe = load_run(folder)
-    reader = next((module for module in net.modules() if isinstance(module, TakesPrompts)), None)
+    reader = reader_in(net)
     if prompts:
         if reader is None:
             raise ModelError(f"{card.name} takes no prompts: {recipe.model.name} knows only {', '.join(card.classes)}.")
-        kept = folder / SPELLING
-        reader.ask(prompts, str(kept) if kept.is_dir() else start_of(recipe.model.name, recipe.model.options))
+        reader.ask(prompts, spelled_by(recipe, folder))
         card = card.model_copy(update={"classes": tuple(prompts)})
     if reader is not None:
         card = card.model_copy(update={"prompts": dict(zip(card.classes, reader.phrases, strict=True))})

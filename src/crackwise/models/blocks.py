@@ -28,6 +28,7 @@ __all__ = [
     "map_outputs",
     "mean_over_looks",
     "pad_to_multiple",
+    "reader_in",
     "with_half_size",
 ]
 
@@ -168,6 +169,11 @@ class TakesPrompts(nn.Module, ABC):
     @abstractmethod
     def settle(self) -> None:
         """Read the phrases once and for all, to predict: what reads is needed no more until it is asked again."""
+
+
+def reader_in(net: nn.Module) -> TakesPrompts | None:
+    """The network that takes prompts, inside its wrappers; None where there is none."""
+    return next((module for module in net.modules() if isinstance(module, TakesPrompts)), None)
 
 
 class TwoWay(nn.Module):

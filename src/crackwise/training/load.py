@@ -11,13 +11,13 @@ from safetensors.torch import load_file
 from torch import nn
 
 from crackwise.errors import ModelError
-from crackwise.models import build_model, without_start
+from crackwise.models import build_model, start_of, without_start
 from crackwise.models.tuning import apply_tunings, frozen_hash, left_when_merged, trained_state
 from crackwise.predictor import ModelCard
 from crackwise.training.card import read_card
 from crackwise.training.recipe import Recipe, load_recipe
 
-__all__ = ["BASE_KEY", "SPELLING", "load_run", "network_of"]
+__all__ = ["BASE_KEY", "SPELLING", "load_run", "network_of", "spelled_by"]
 
 BASE_KEY = "base_sha256"
 """Where in the weights of a tuned run the hash of the frozen ones is."""
@@ -63,6 +63,12 @@ def network_at_random(recipe: Recipe) -> nn.Module:
     """The network before any published weights: for those of a run to be laid over it."""
     name, options = recipe.model.name, recipe.model.options
     return build_model(name, recipe.data.classes, **without_start(name, options))
+
+
+def spelled_by(recipe: Recipe, run: Path | None) -> str | None:
+    """Where the spelling of phrases lies: kept in a run folder, else in the base of the recipe; None without one."""
+    kept = None if run is None else run / SPELLING
+    return str(kept) if kept and kept.is_dir() else start_of(recipe.model.name, recipe.model.options)
 
 
 def start_from_run(model: nn.Module, start: Path) -> None:

@@ -24,8 +24,7 @@ from crackwise.data.folder import parse_reference
 from crackwise.errors import RecipeError, needs_extra
 from crackwise.imaging.files import write_atomically
 from crackwise.losses import build_loss
-from crackwise.models import start_of
-from crackwise.models.blocks import TakesPrompts
+from crackwise.models.blocks import reader_in
 from crackwise.models.tuning import frozen_hash, leaves_a_base, trained_state
 from crackwise.predictor import ModelCard
 from crackwise.training.callbacks import MetricsTable, SeedEachEpoch
@@ -33,7 +32,7 @@ from crackwise.training.card import card_of_start, make_card
 from crackwise.training.devices import run_on_devices, strategy_and_plugins
 from crackwise.training.economy import compiler_explained, economize
 from crackwise.training.features import FeatureStore, plan_features
-from crackwise.training.load import BASE_KEY, SPELLING, network_of
+from crackwise.training.load import BASE_KEY, SPELLING, network_of, spelled_by
 from crackwise.training.recipe import Recipe, load_recipe
 from crackwise.training.task import SegmentationTask
 
@@ -246,8 +245,7 @@ def save_run(
 
 def spelling_of(recipe: Recipe, model: nn.Module) -> dict[str, bytes]:
     """The files by which a network that reads will spell other phrases; none where it started from no base."""
-    base = start_of(recipe.model.name, recipe.model.options)
-    reader = next((module for module in model.modules() if isinstance(module, TakesPrompts)), None)
+    base, reader = spelled_by(recipe, Path(recipe.model.weights) if recipe.model.weights else None), reader_in(model)
     return {} if base is None or reader is None else reader.spelling(base)
 
 

@@ -330,3 +330,6 @@ def test_a_run_spells_other_phrases_when_its_base_is_gone(
     after = load_predictor(tmp_path / "merged", prompts=("crack", "a b"))(photo)
     np.testing.assert_allclose(after, before, rtol=0, atol=1e-4)
     assert np.abs(after[0] - after[1]).max() > 0
+    further = recipe.model_copy(update={"model": recipe.model.model_copy(update={"weights": str(tmp_path / "merged")})})
+    train(further, tmp_path / "further")
+    assert load_predictor(tmp_path / "further", prompts=("crack",)).card.classes == ("crack",)
