@@ -207,6 +207,13 @@ def test_noise_reaches_the_predictor_and_not_the_label(items):
         evaluate(DarkIsCrack(), items, question=Question(noise="fog"))
 
 
+def test_a_set_that_is_labelled_for_something_else_is_refused(items):
+    seams = [item._replace(mask=replace(item.mask, label="seam")) for item in items]
+    with pytest.raises(DataError, match="labelled for 'crack': nothing to score"):
+        evaluate(DarkIsCrack(), seams)
+    evaluate(DarkIsCrack(), seams, question=Question("crack", absent=True))
+
+
 def test_pictures_are_read_one_at_a_time_as_they_come(items):
     assert evaluate(DarkIsCrack(), iter(items)).scores["all"]["pooled_f1"].pictures == 5
 

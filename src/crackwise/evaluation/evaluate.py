@@ -119,6 +119,12 @@ def evaluate_each(
         seen.append(item)
     if not seen:
         raise DataError("There is no picture to evaluate on.")
+    for question, counted in zip(questions, tallies, strict=True):
+        if not any(each.cracked + each.crack_free for each in counted):
+            raise DataError(
+                f"No picture of the set that begins with {seen[0].name!r} is labelled for {question.class_name!r}: "
+                "nothing to score. Ask for another --class, or, where the set shows none of it, add --absent."
+            )
     leaks = leaks._replace(names=leaks.names & {item.name for item in seen})
     source: Literal["card", "given"] = "card" if threshold is None else "given"
     return tuple(
