@@ -30,6 +30,7 @@ from crackwise.data.feed import CrackDataModule
 from crackwise.data.sample import Sample
 from crackwise.losses import build_loss
 from crackwise.training.allocator import keep_freed_memory
+from crackwise.training.card import tiling_of
 from crackwise.training.features import plan_features
 from crackwise.training.load import network_of
 from crackwise.training.recipe import Recipe
@@ -113,11 +114,13 @@ def main() -> None:
         draw_photographs(Path(folder, "walls"), options.pictures, options.crop_px)
         recipe = recipe_of(options, Path(folder, "walls"))
         data = CrackDataModule(recipe.data)
+        net = network_of(recipe).to(memory_format=torch.channels_last)
         task = SegmentationTask(
-            network_of(recipe).to(memory_format=torch.channels_last),
+            net,
             build_loss(recipe.loss),
             recipe.optim,
             total_steps=1,
+            tiling=tiling_of(data, net),
         )
         optimizer = task.configure_optimizers()["optimizer"]
         once: list[Seconds] = []

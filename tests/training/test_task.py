@@ -7,6 +7,7 @@ from crackwise.models import MODELS, build_model
 from crackwise.models.tuning import anatomy_of, apply_tunings, parse_tunings
 from crackwise.training.recipe import OptimConfig
 from crackwise.training.task import SegmentationTask
+from crackwise.training.whole import Tiling
 
 WITH_ENCODER = [name for name in MODELS if name != "hrsegnet"]
 
@@ -14,7 +15,7 @@ WITH_ENCODER = [name for name in MODELS if name != "hrsegnet"]
 def rates(model):
     """The rate of every learning weight."""
     optim = OptimConfig(lr=1e-3, encoder_lr_factor=0.25, warmup_steps=0, schedule="constant")
-    task = SegmentationTask(model, build_loss(LossConfig()), optim, total_steps=1)
+    task = SegmentationTask(model, build_loss(LossConfig()), optim, total_steps=1, tiling=Tiling(1024, 64))
     groups = task.configure_optimizers()["optimizer"].param_groups
     by_weight = {id(weight): group["lr"] for group in groups for weight in group["params"]}
     return {name: by_weight[id(weight)] for name, weight in model.named_parameters() if weight.requires_grad}

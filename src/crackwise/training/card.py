@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -18,8 +17,9 @@ from crackwise.models import MODELS, count_parameters, start_of, without_start
 from crackwise.models.blocks import FixedSize
 from crackwise.predictor import DataTerms, ModelCard
 from crackwise.training.recipe import Recipe
+from crackwise.training.whole import Tiling
 
-__all__ = ["card_of_start", "make_card", "read_card"]
+__all__ = ["card_of_start", "make_card", "read_card", "tiling_of"]
 
 
 def make_card(
@@ -52,7 +52,7 @@ def make_card(
         model=recipe.model.name,
         options=without_start(recipe.model.name, recipe.model.options),
         input_px=recipe.data.augment.crop_px,
-        tile_px=tile_px_of(recipe, model),
+        **tiling_of(data, model)._asdict(),
         parameters=count_parameters(model).deployed,
         data=tuple(dict.fromkeys(sets)),
         kept_apart=() if leakage else tuple(s for s in recipe.data.held_out if start is None or s in start.kept_apart),
@@ -69,17 +69,15 @@ def make_card(
     )
 
 
-def tile_px_of(recipe: Recipe, model: nn.Module) -> int:
-    """Side of the tiles that a photograph is cut into.
+def tiling_of(data: CrackDataModule, model: nn.Module) -> Tiling:
+    """The tiles that a photograph is cut into, while the run validates and ever after.
 
     A network of one size resamples what it is given: a tile is as many pixels of a photograph as it learnt from at a
-    time, at the middle of the zooms, so that cracks keep the width they had. Any other takes the usual tile.
+    time, so that cracks keep the width they had. Any other takes the usual tile.
     """
-    augment = recipe.data.augment
-    if any(isinstance(module, FixedSize) for module in model.modules()):
-        return round(augment.crop_px / math.sqrt(augment.scale[0] * augment.scale[1]))
-    usual: int = ModelCard.model_fields["tile_px"].default
-    return usual
+    usual = Tiling(*(ModelCard.model_fields[name].default for name in Tiling._fields))
+    one_size = any(isinstance(module, FixedSize) for module in model.modules())
+    return usual._replace(tile_px=data.view_px) if one_size else usual
 
 
 def card_of_start(recipe: Recipe) -> ModelCard | None:

@@ -28,7 +28,7 @@ from crackwise.models.blocks import reader_in
 from crackwise.models.tuning import frozen_hash, leaves_a_base, trained_state
 from crackwise.predictor import ModelCard
 from crackwise.training.callbacks import MetricsTable, SeedEachEpoch
-from crackwise.training.card import card_of_start, make_card
+from crackwise.training.card import card_of_start, make_card, tiling_of
 from crackwise.training.devices import run_on_devices, strategy_and_plugins
 from crackwise.training.economy import compiler_explained, economize
 from crackwise.training.features import FeatureStore, plan_features
@@ -73,6 +73,7 @@ def fit(recipe: Recipe, out: Path) -> None:
         auxiliary_weight=recipe.loss.auxiliary_weight,
         validation_names=column_names(recipe.data.val),
         score=recipe.trainer.score,
+        tiling=tiling_of(data, model),
         base=None if recipe.trainer.strategy == "fsdp" else base,  # there, what is frozen lies in pieces too
     )
     resume = out / "checkpoints" / "last.ckpt"

@@ -6,7 +6,6 @@ import functools
 from collections.abc import Callable, Iterable
 from typing import Any, Self
 
-import numpy as np
 import torch
 from lightning import LightningModule
 from torch import Tensor, nn
@@ -22,11 +21,16 @@ from crackwise.training.load import BASE_KEY
 from crackwise.training.recipe import OptimConfig
 from crackwise.training.schedule import rate_factor
 from crackwise.training.validation import SetCounts, best_threshold, joined_counts, validation_scores
+from crackwise.training.whole import Tiling, whole_probabilities
 
 __all__ = ["SegmentationTask"]
 
 WEIGHTS = {"state_dict", "current_model_state"}
 """Where a checkpoint holds weights; the second where Lightning averages them."""
+
+
+CERTAIN = 1e-6
+"""A validation loss takes no probability nearer to 0 or 1 than this."""
 
 
 class SegmentationTask(LightningModule):
@@ -42,6 +46,7 @@ class SegmentationTask(LightningModule):
         auxiliary_weight: float = 0.5,
         validation_names: tuple[str, ...] = (),
         score: str = "f1",
+        tiling: Tiling,
         base: str | None = None,
     ) -> None:
         """``base``: the hash of the frozen weights where checkpoints shall go without them."""
@@ -54,6 +59,7 @@ class SegmentationTask(LightningModule):
         self.auxiliary_weight = auxiliary_weight
         self.validation_names = validation_names
         self.score = score
+        self.tiling = tiling
         self.base = base
         self.frozen = {f"model.{name}" for name in model.state_dict().keys() - trained_state(model).keys()}
         self.shortcut: Shortcut | None = None
@@ -94,13 +100,15 @@ class SegmentationTask(LightningModule):
         self.counts = [SetCounts() for _ in self.validation_names]
 
     def validation_step(self, batch: Sample, _: int, dataloader_idx: int = 0) -> None:
-        """Count one whole picture."""
-        logits = self(batch.image).float()
-        if (batch.target != NOT_LABELLED).any():
-            self.counts[dataloader_idx].add_loss(float(self.loss(logits, batch.target)))
-        for probability, target in zip(logits.sigmoid().cpu().numpy(), batch.target.cpu().numpy(), strict=True):
-            for plane, label in zip(probability, target, strict=True):
-                self.counts[dataloader_idx].add(plane.astype(np.float32), label)
+        """Count whole pictures, predicted as they will be."""
+        counts = self.counts[dataloader_idx]
+        for image, target in zip(batch.image, batch.target, strict=True):
+            maps = whole_probabilities(self, image, self.tiling)
+            if (target != NOT_LABELLED).any():
+                logits = torch.from_numpy(maps).to(target.device).logit(eps=CERTAIN)
+                counts.add_loss(float(self.loss(logits[None], target[None])))
+            for plane, label in zip(maps, target.cpu().numpy(), strict=True):
+                counts.add(plane, label)
 
     def on_validation_epoch_end(self) -> None:
         """Join the counts of all processes, choose the threshold, and log every set's loss, and its scores at it."""

@@ -136,7 +136,7 @@ def test_a_fixed_number_of_views_comes_again_in_every_epoch(drawn_set: Path) -> 
 def test_a_plain_view_is_the_whole_picture_whatever_its_seed(drawn_set: Path) -> None:
     values = {"train": [f"{drawn_set}:train"], "val": [f"{drawn_set}:val"]}
     for crop_px in (64, 32):
-        config = DataConfig.model_validate(values | {"augment": {"plain": True, "crop_px": crop_px}})
+        config = DataConfig.model_validate(values | {"augment": {"kind": "plain", "crop_px": crop_px}})
         plain = Views(CrackDataModule(config).parts, config)
         first, second = plain[1, 7], plain[1, 8]
         assert first.image.equal(second.image)
@@ -145,8 +145,8 @@ def test_a_plain_view_is_the_whole_picture_whatever_its_seed(drawn_set: Path) ->
         if crop_px == 64:
             assert first.image.equal(plain.labelled(1).image)
             assert first.target.equal(plain.labelled(1).target)
-    with pytest.raises(ValidationError, match="so flip_p, blur_p would do nothing"):
-        AugmentConfig(plain=True, flip_p=0.1, blur_p=0)
+    with pytest.raises(ValidationError, match="in its own way: flip_p, blur_p would do nothing"):
+        AugmentConfig(kind="plain", flip_p=0.1, blur_p=0)
     train = {"ref": f"{drawn_set}:train", "scale": (1.0, 2.0)}
     with pytest.raises(ValidationError, match="scale of a training set would do nothing"):
-        DataConfig.model_validate(values | {"train": [train], "augment": {"plain": True}})
+        DataConfig.model_validate(values | {"train": [train], "augment": {"kind": "plain"}})

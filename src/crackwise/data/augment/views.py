@@ -7,63 +7,23 @@ change the picture alone. All randomness comes from torch's generator.
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable
-from typing import Annotated, Self
 
 import simplejpeg
 import torch
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 from torch import Tensor
 from torch.nn import functional as F
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as VF
 
+from crackwise.data.augment.config import AugmentConfig
 from crackwise.data.augment.cracks import draw_cracks
 from crackwise.data.augment.draws import chance, uniform
 from crackwise.data.augment.joints import draw_joints
 from crackwise.data.sample import NOT_LABELLED, Sample
-from crackwise.strict import Strict
 
-__all__ = ["AugmentConfig", "build_augmentation", "random_view"]
-
-Probability = Annotated[float, Field(ge=0, le=1)]
-
-
-class AugmentConfig(Strict):
-    """How strongly training pictures are varied; every ``p`` is a probability."""
-
-    crop_px: PositiveInt = 256
-    scale: tuple[PositiveFloat, PositiveFloat] = (0.5, 2.0)
-    """Range of the zoom, drawn log-uniformly; 1 keeps the picture's own scale."""
-    rotation_deg: float = 180.0
-    flip_p: Probability = 0.5
-    light: NonNegativeFloat = 0.4
-    """Range of brightness, contrast and saturation factors, 1 - light .. 1 + light."""
-    hue: Annotated[float, Field(ge=0, le=0.5)] = 0.05
-    grey_p: Probability = 0.1
-    gamma_p: Probability = 0.3
-    shadow_p: Probability = 0.2
-    blur_p: Probability = 0.25
-    noise_p: Probability = 0.3
-    jpeg_p: Probability = 0.3
-    joints_p: Probability = 0.0
-    """Straight joints drawn in a regular grid over the picture: they are not cracks."""
-    cracks_p: Probability = 0.0
-    """Thin, faint cracks drawn over the picture; they belong to the first class."""
-    plain: bool = False
-    """The whole picture, resampled to ``crop_px`` by ``crop_px``, and nothing varied."""
-
-    @model_validator(mode="after")
-    def is_plain_or_not(self) -> Self:
-        """Settings beside ``plain`` would do nothing."""
-        usual = {name: field.default for name, field in type(self).model_fields.items()}
-        varied = [name for name in usual if name not in ("crop_px", "plain") and getattr(self, name) != usual[name]]
-        if self.plain and varied:
-            raise ValueError(f"plain: true varies nothing, so {', '.join(varied)} would do nothing")
-        return self
-
+__all__ = ["as_planes", "from_planes", "random_view", "varied"]
 
 def random_view(sample: Sample, config: AugmentConfig) -> Sample:
     """A random crop of ``crop_px``, zoomed, rotated and flipped; what lies outside is mirrored."""
@@ -82,11 +42,6 @@ def random_view(sample: Sample, config: AugmentConfig) -> Sample:
     if chance(config.flip_p):
         planes = planes.flip(2)
     return from_planes(planes.contiguous(), sample.name)
-
-
-def whole_view(sample: Sample, side_px: int) -> Sample:
-    """The whole picture as a square of this side."""
-    return from_planes(VF.resize(as_planes(sample), [side_px, side_px], antialias=True), sample.name)
 
 
 def as_planes(sample: Sample) -> Tensor:
@@ -175,10 +130,8 @@ def jpeg(image: Tensor) -> Tensor:
     return torch.from_numpy(simplejpeg.decode_jpeg(content)).permute(2, 0, 1).float() / 255
 
 
-def build_augmentation(config: AugmentConfig) -> Callable[[Sample], Sample]:
-    """The training transform: a random view, then light, shadow, blur, noise and JPEG; or the picture as it is."""
-    if config.plain:
-        return functools.partial(whole_view, side_px=config.crop_px)
+def varied(config: AugmentConfig) -> Callable[[Sample], Sample]:
+    """A random view, then light, shadow, blur, noise and JPEG."""
     light = v2.ColorJitter(config.light, config.light, config.light, config.hue)
     grey = v2.RandomGrayscale(config.grey_p)
     after = (

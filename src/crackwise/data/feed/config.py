@@ -74,8 +74,10 @@ class DataConfig(Strict):
             raise ValueError(f"paste_p={self.paste_p} needs a training set with donates: true")
         if self.relief_p and not any(entry.crack_free for entry in sets):
             raise ValueError(f"relief_p={self.relief_p} needs a training set with crack_free: true")
-        if self.augment.plain and any(entry.scale for entry in sets):
-            raise ValueError("augment.plain takes whole pictures, so the scale of a training set would do nothing")
+        if self.augment.is_whole and any(entry.scale for entry in sets):
+            raise ValueError(
+                f"augment.kind={self.augment.kind} takes whole pictures: the scale of a training set would do nothing"
+            )
         if self.augment.cracks_p and self.classes[0] != "crack":
             raise ValueError(f"augment.cracks_p draws cracks, the first of the classes is {self.classes[0]!r}")
         return self

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import statistics
 from typing import Any
 
 import torch
@@ -15,6 +17,9 @@ from crackwise.data.folder import CrackDataset
 from crackwise.data.sample import Sample
 
 __all__ = ["CrackDataModule"]
+
+ENOUGH = 50
+"""Pictures that show how large all are."""
 
 
 class CrackDataModule(LightningDataModule):
@@ -33,6 +38,16 @@ class CrackDataModule(LightningDataModule):
         """Batches in one epoch."""
         pictures = sum(len(part.items) for part in self.parts)
         return self.config.steps_per_epoch or max(1, pictures // self.config.batch_size)
+
+    @property
+    def view_px(self) -> int:
+        """Side of what a view shows, in pixels of the picture: at the middle of the zooms, or of the pictures."""
+        augment = self.config.augment
+        if not augment.is_whole:
+            return round(augment.crop_px / math.sqrt(augment.scale[0] * augment.scale[1]))
+        items = [item for part in self.parts for item in part.items]
+        some = CrackDataset(items[:: math.ceil(len(items) / ENOUGH)], self.config.classes)
+        return round(statistics.median(math.sqrt(some[i].image[0].numel()) for i in range(len(some))))
 
     @property
     def share(self) -> Share:
