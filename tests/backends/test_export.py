@@ -1,6 +1,7 @@
 """An exported file computes what torch computes, at any size, and carries its card."""
 
 import logging
+import shutil
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,10 +18,9 @@ from crackwise.backends.export import (
     drawn_photo,
     export,
     measure_parity,
-    quietly,
-    to_onnx,
     torch_runs,
 )
+from crackwise.backends.onnx_export import quietly, to_onnx
 from crackwise.backends.pytorch import PixelsToProbabilities
 from crackwise.errors import ModelError
 from crackwise.models import MODELS, build_model
@@ -49,19 +49,20 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.mark.parametrize(("name", "options"), [case(name) for name in MODELS])
-def test_a_row_exports_with_parity(name: str, options: dict[str, object]) -> None:
+def test_a_row_exports_with_parity(name: str, options: dict[str, object], tmp_path: Path) -> None:
     graph = PixelsToProbabilities(build_model(name, **options)).eval()
-    data, runs = to_onnx(graph, CARD)
+    runs = to_onnx(graph, CARD, tmp_path / "model.onnx")
     parity = measure_parity(torch_runs(graph), runs, threshold=0.5)
     assert parity.largest_difference < 1e-4
     assert parity.mask_agreement >= 0.9999
     assert runs(drawn_photo(7, 5, seed=9)).shape == (1, 7, 5)
-    check_interface(onnx.load_from_string(data))
+    check_interface(onnx.load(tmp_path / "model.onnx"))
 
 
-def test_an_exported_reader_holds_what_it_read_and_not_how() -> None:
+def test_an_exported_reader_holds_what_it_read_and_not_how(tmp_path: Path) -> None:
     graph = PixelsToProbabilities(build_model("clipseg", ("crack", "drywall joint"), size="tiny")).eval()
-    model = onnx.load_from_string(to_onnx(graph, CARD)[0])
+    to_onnx(graph, CARD, tmp_path / "model.onnx")
+    model = onnx.load(tmp_path / "model.onnx")
     assert not [tensor.name for tensor in model.graph.initializer if ".text" in tensor.name]
 
 
@@ -98,10 +99,11 @@ def test_a_run_folder_becomes_one_file_that_predicts_the_same(tmp_path: Path, wr
     assert predictor(photo).dtype == np.float32
 
 
-def test_the_cheap_order_is_what_is_exported() -> None:
+def test_the_cheap_order_is_what_is_exported(tmp_path: Path) -> None:
     def pixels_projected(options: dict[str, object]) -> list[str]:
-        data, _ = to_onnx(PixelsToProbabilities(build_model("hrsegnet", base=4, depth=1, **options)).eval(), CARD)
-        nodes = {output: node for node in onnx.load_from_string(data).graph.node for output in node.output}
+        graph = PixelsToProbabilities(build_model("hrsegnet", base=4, depth=1, **options)).eval()
+        to_onnx(graph, CARD, tmp_path / "model.onnx")
+        nodes = {output: node for node in onnx.load(tmp_path / "model.onnx").graph.node for output in node.output}
         return [nodes[n.input[0]].op_type for n in nodes.values() if n.op_type == "Resize"]
 
     assert pixels_projected({}).count("Conv") == 4  # three projections and the head
@@ -118,11 +120,45 @@ def test_a_result_that_differs_is_not_written(
     assert not (tmp_path / "out.onnx").exists()
 
 
-def test_weights_beyond_what_a_file_holds_are_refused_before_the_work() -> None:
-    with torch.device("meta"):
-        graph = PixelsToProbabilities(build_model("cracksam", size="vit_h"))
-    with pytest.raises(ModelError, match=r"take 2\.5\d GB and one ONNX file holds 2\.15 GB at most"):
-        to_onnx(graph, CARD)
+@pytest.fixture
+def small_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("crackwise.backends.onnx_export.LARGEST_ONNX_BYTES", 10_000)
+
+
+@pytest.mark.usefixtures("small_files")
+def test_weights_beyond_what_a_file_holds_go_to_a_second_one(tmp_path: Path, write_run: WriteRun) -> None:
+    run = write_run(tmp_path / "run", "hrsegnet", {"base": 16, "depth": 1})
+    exported = export(run)
+    (weights,) = run.glob("*.weights")
+    assert exported.weights == weights
+    assert exported.path.stat().st_size < weights.stat().st_size
+    assert sorted(path.name for path in run.iterdir() if "onnx" in path.name or "part" in path.name) == ["model.onnx"]
+
+    moved = tmp_path / "elsewhere"
+    moved.mkdir()
+    shutil.copy(exported.path, moved / "renamed.onnx")
+    with pytest.raises(ModelError, match=r"its \.weights file, if it was exported with one, is not beside it"):
+        load_predictor(moved / "renamed.onnx")
+    shutil.copy(weights, moved)
+    photo, predictor = drawn_photo(131, 77, seed=3), load_predictor(moved / "renamed.onnx", threads=1)
+    np.testing.assert_allclose(pytorch.load(run, threads=1)(photo), predictor(photo), rtol=0, atol=1e-5)
+
+    damaged = bytearray(weights.read_bytes())
+    damaged[5000] ^= 1
+    (moved / weights.name).write_bytes(damaged)
+    with pytest.raises(ModelError, match=r"model-[0-9a-f]{8}\.weights' is damaged, or of another model"):
+        load_predictor(moved / "renamed.onnx")
+
+
+@pytest.mark.usefixtures("small_files")
+def test_two_files_that_differ_from_torch_are_both_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write_run: WriteRun
+) -> None:
+    run = write_run(tmp_path / "run", "hrsegnet", {"base": 16, "depth": 1})
+    monkeypatch.setattr("crackwise.backends.export.LARGEST_DIFFERENCE", -1.0)
+    with pytest.raises(ModelError, match="differs from torch"):
+        export(run, "onnx", tmp_path / "out" / "model.onnx")
+    assert not list((tmp_path / "out").iterdir())
 
 
 def test_an_unknown_format_says_which_there_are(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from crackwise.errors import CrackwiseError
-from crackwise.imaging.files import LEFTOVER, remove_leftovers, write_atomically, write_folder
+from crackwise.imaging.files import LEFTOVER, appearing, remove_leftovers, write_atomically, write_folder
 
 
 def names(folder: Path) -> list[str]:
@@ -99,3 +99,26 @@ def test_the_leftovers_of_a_folder_go_too(tmp_path: Path) -> None:
     (part / "half").write_text("half")
     remove_leftovers(tmp_path)
     assert names(tmp_path) == []
+
+
+def test_files_that_belong_together_appear_together(tmp_path: Path) -> None:
+    with appearing(tmp_path / "new" / "b.txt") as path:
+        path.write_text("b")
+        (path.parent / "c.txt").write_text("c")
+        assert not (tmp_path / "new" / "b.txt").exists()
+    assert names(tmp_path / "new") == ["b.txt", "c.txt"]
+
+    def half(path: Path) -> None:
+        path.write_text("other")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), appearing(tmp_path / "new" / "b.txt") as path:
+        half(path)
+    assert (tmp_path / "new" / "b.txt").read_text() == "b"
+    assert names(tmp_path / "new") == ["b.txt", "c.txt"]
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("a file")
+    with pytest.raises(CrackwiseError, match="Cannot write"), appearing(tmp_path / "a" / "c.txt"):
+        pass

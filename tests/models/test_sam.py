@@ -14,7 +14,7 @@ from transformers import SamImageProcessor, SamModel
 from transformers.pipelines import MaskGenerationPipeline
 from transformers.utils import logging
 
-from crackwise.backends.export import to_onnx
+from crackwise.backends.onnx_export import to_onnx
 from crackwise.backends.pytorch import PixelsToProbabilities
 from crackwise.errors import ModelError
 from crackwise.models import build_model, count_parameters, cracksam
@@ -176,12 +176,12 @@ def test_masks_have_no_class() -> None:
     assert torch.equal(maps[:, 0], maps[:, 1])
 
 
-def test_automatic_masks_neither_learn_nor_become_a_file() -> None:
+def test_automatic_masks_neither_learn_nor_become_a_file(tmp_path: Path) -> None:
     model = build_model("sam", prompt="automatic", points_per_side=2, **TINY)
     with pytest.raises(ModelError, match="cannot learn with prompt=automatic"):
         model(torch.rand(1, 3, 64, 64))
     with pytest.raises(ModelError, match="cannot be exported with prompt=automatic"):
-        to_onnx(PixelsToProbabilities(model.eval()), ModelCard(name="drawn", version="1"))
+        to_onnx(PixelsToProbabilities(model.eval()), ModelCard(name="drawn", version="1"), tmp_path / "model.onnx")
 
 
 def test_the_whole_sam_is_there_and_costs_more_by_the_point() -> None:

@@ -19,6 +19,8 @@ __all__ = ["CARD_KEY", "OnnxPredictor", "load"]
 
 CARD_KEY = "crackwise.card"
 """Where in the file's metadata the card is, as JSON."""
+WEIGHTS_KEY = "crackwise.weights"
+"""Where the SHA-256 and the name of a second file are, which holds the weights of a large model."""
 
 FATAL_ONLY = 4
 REFUSALS = (
@@ -72,12 +74,30 @@ def load(source: str | Path, *, threads: int | None = None, prompts: Sequence[st
         )
     try:
         content = path.read_bytes()
-        session = onnxruntime.InferenceSession(content, session_options(threads), ["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(str(path), session_options(threads), ["CPUExecutionProvider"])
+        refuse_other_weights(session, path)
     except OSError as error:
         raise ModelError(f"Cannot read {str(path)!r}: {error.strerror or error}.") from error
     except REFUSALS as error:
-        raise ModelError(f"{str(path)!r} is not a readable ONNX model; it may be damaged. Export it again.") from error
+        raise ModelError(
+            f"{str(path)!r} is not a readable ONNX model; it may be damaged, or its .weights file, if it was exported "
+            "with one, is not beside it. Export it again, or copy both."
+        ) from error
     return OnnxPredictor(session, card_of(session, path), hashlib.sha256(content).hexdigest())
+
+
+def refuse_other_weights(session: onnxruntime.InferenceSession, path: Path) -> None:
+    """See that the second file, if the model has one, is what was exported.
+
+    Raises:
+        ModelError: it is damaged, or of another model.
+    """
+    expected, _, name = session.get_modelmeta().custom_metadata_map.get(WEIGHTS_KEY, "").partition(" ")
+    if not name:
+        return
+    with (path.parent / name).open("rb") as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() != expected:
+            raise ModelError(f"{str(path.parent / name)!r} is damaged, or of another model. Export it again.")
 
 
 def session_options(threads: int | None) -> onnxruntime.SessionOptions:

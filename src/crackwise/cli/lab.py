@@ -114,7 +114,8 @@ def export(
     exported = export_run(run, to, out)
     parity = exported.parity
     sizes = ", ".join(f"{w}x{h}" for h, w in parity.photo_sizes_px)
-    typer.echo(f"Wrote {exported.path} ({exported.path.stat().st_size / 1e6:.2f} MB).")
+    for path in filter(None, (exported.path, exported.weights)):
+        typer.echo(f"Wrote {path} ({path.stat().st_size / 1e6:.2f} MB).")
     typer.echo(
         f"Parity with torch on drawn photographs of {sizes} px: largest probability difference "
         f"{parity.largest_difference:.1e}, masks agree on {parity.mask_agreement:.4%} of the pixels."

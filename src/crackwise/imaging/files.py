@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from crackwise.errors import CrackwiseError
 
-__all__ = ["refuse_filled", "remove_leftovers", "write_atomically", "write_folder"]
+__all__ = ["appearing", "refuse_filled", "remove_leftovers", "write_atomically", "write_folder"]
 
 LEFTOVER = ".crackwise-*.part"
 """What an unfinished output is called, in the folder of the finished one."""
@@ -51,6 +51,29 @@ def unfinished(folder: Path) -> Iterator[tuple[Path, BinaryIO]]:
             yield part, file
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def appearing(path: Path) -> Iterator[Path]:
+    """Where to write a file meanwhile, and others that it names beside it; at the end all appear, ``path`` last.
+
+    Raises:
+        CrackwiseError: the folder cannot be written to, or the disk is full; then none appears.
+    """
+    part = path.parent / LEFTOVER.replace("*", secrets.token_hex(8))
+    try:
+        part.mkdir(parents=True)
+        yield part / path.name
+        for file in sorted(part.iterdir(), key=lambda file: file.name == path.name):
+            with file.open("rb") as written:
+                os.fsync(written.fileno())
+            file.replace(path.parent / file.name)
+    except OSError as error:
+        raise CrackwiseError(
+            f"Cannot write {str(path)!r}: {error.strerror or error}. Free some space or choose another folder."
+        ) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:

@@ -17,7 +17,7 @@ SIDE_PX = 24
 
 
 def lopsided() -> Sample:
-    """A picture that no turn and no mirror maps onto itself; its crack is wherever its red is 1, its hole where green is."""
+    """A picture that no turn and no mirror maps onto itself; red is 1 on its crack, green where nothing is labelled."""
     rng = np.random.default_rng(0)
     target = np.zeros((1, SIDE_PX, SIDE_PX), np.uint8)
     target[0, 4:15, 6:9] = 1
@@ -35,7 +35,8 @@ def right_angles(image: torch.Tensor) -> list[np.ndarray]:
 def slight_turns(image: torch.Tensor) -> list[np.ndarray]:
     """Turned by every whole degree in [-20, 19], nearest pixel, zeros outside: by another library."""
     return [
-        ndimage.rotate(image.numpy(), angle, (1, 2), reshape=False, order=0, mode="constant") for angle in range(-20, 20)
+        ndimage.rotate(image.numpy(), angle, (1, 2), reshape=False, order=0, mode="constant")
+        for angle in range(-20, 20)
     ]
 
 
@@ -76,7 +77,7 @@ def test_a_picture_of_any_shape_becomes_the_square(kind: str) -> None:
         view = augment(sample)
         assert view.image.shape == (3, 32, 32)
         assert view.target.shape == (2, 32, 32)
-        assert 0 <= view.image.min()
+        assert view.image.min() >= 0
         assert view.image.max() <= 1
 
 

@@ -25,6 +25,7 @@ from crackwise.data.sample import NOT_LABELLED, Sample
 
 __all__ = ["as_planes", "from_planes", "random_view", "varied"]
 
+
 def random_view(sample: Sample, config: AugmentConfig) -> Sample:
     """A random crop of ``crop_px``, zoomed, rotated and flipped; what lies outside is mirrored."""
     zoom = math.exp(uniform(math.log(config.scale[0]), math.log(config.scale[1])))

@@ -28,9 +28,9 @@ def plain(config: AugmentConfig) -> Callable[[Sample], Sample]:
 def cracksam(config: AugmentConfig) -> Callable[[Sample], Sample]:
     """Half of the pictures turned by right angles and mirrored, a quarter turned slightly, a quarter as they are.
 
-    What CrackSAM's code does (Ge et al., Construction and Building Materials 431, 2024): a slight turn takes the nearest
-    pixel and leaves black, crack-free corners. Then the square of ``crop_px``: by Catmull-Rom's cubic where that code
-    takes a cubic spline; labels by the nearest pixel.
+    What CrackSAM's code does (Ge et al., Construction and Building Materials 431, 2024): a slight turn takes the
+    nearest pixel and leaves black, crack-free corners. Then the square of ``crop_px``:
+    by Catmull-Rom's cubic where that code takes a cubic spline; labels by the nearest pixel.
     """
 
     def augment(sample: Sample) -> Sample:
