@@ -19,6 +19,7 @@ __all__ = [
     "IMAGENET_STD",
     "ConvBNReLU",
     "FixedSize",
+    "Merge",
     "MultipleOf",
     "Normalize",
     "Outputs",
@@ -73,6 +74,34 @@ class ConvBNReLU(nn.Sequential):
         super().__init__(
             nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=bias), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
         )
+
+
+class Merge(nn.Module):
+    """Upsample the coarse map to the fine one, concatenate, and mix."""
+
+    def __init__(self, coarse: int, fine: int, outputs: int) -> None:
+        super().__init__()
+        self.mix = nn.Sequential(
+            nn.Conv2d(coarse + fine, outputs, 1, bias=False),
+            nn.BatchNorm2d(outputs),
+            nn.ReLU(),
+            nn.Conv2d(outputs, outputs, 3, padding=1, bias=False),
+            nn.BatchNorm2d(outputs),
+            nn.ReLU(),
+        )
+
+    def forward(self, coarse_BCHW: Tensor, fine_BCHW: Tensor) -> Tensor:
+        """Two maps to one at the size of the fine one."""
+        # the 1x1 comes before the upsampling where it is cheaper: both are linear, so the sum is the same
+        weight: Tensor = self.mix[0].weight  # type: ignore[assignment]  # a Sequential forgets what it holds
+        channels = coarse_BCHW.shape[1]
+        weight_coarse, weight_fine = weight[:, :channels], weight[:, channels:]
+        up = F.interpolate(F.conv2d(coarse_BCHW, weight_coarse), scale_factor=2, mode="bilinear", align_corners=False)
+        h, w = fine_BCHW.shape[-2:]
+        x = up[..., :h, :w] + F.conv2d(fine_BCHW, weight_fine)
+        for layer in self.mix[1:]:
+            x = layer(x)
+        return x
 
 
 def pad_to_multiple(x_BCHW: Tensor, multiple: int) -> Tensor:
