@@ -125,8 +125,9 @@ def main() -> None:
         optimizer = task.configure_optimizers()["optimizer"]
         once: list[Seconds] = []
         with timed(once):
-            store = plan_features(recipe, Path(folder, "run"), task.model, data, device=torch.device("cpu"))
-            task.shortcut, kept = store.shortcut, store.fill()
+            cpu = torch.device("cpu")
+            store, task.shortcut = plan_features(recipe, Path(folder, "run"), task.model, data, device=cpu)
+            kept = store.fill()
         ways: dict[str, Dataset[object]] = {"pictures": data.views, "features": kept}
         times: dict[str, list[Seconds]] = {way: [] for way in ways}
         for _ in range(options.rounds):

@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from crackwise.data.sample import NOT_LABELLED
+from crackwise.distillation import DistillConfig
 from crackwise.processes import everyones, joined_sum
 from crackwise.strict import Strict
 from crackwise.tally import ALARM_PX
@@ -148,6 +149,8 @@ class LossConfig(Strict):
         LossTerm(name="dice", weight=0.6),
     )
     auxiliary_weight: NonNegativeFloat = 0.5
+    distill: DistillConfig | None = None
+    """A teacher beside the labels."""
 
 
 def build_loss(config: LossConfig) -> Loss:

@@ -29,16 +29,27 @@ def build(classes: Sequence[str] = ("crack",), *, base: Annotated[int, Field(ge=
     return MultipleOf(nn.Sequential(Normalize(IMAGENET_MEAN, IMAGENET_STD), SlimUNet(base, len(classes))), 32)
 
 
+class Stage(nn.Module):
+    """To half the size, and one more convolution."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.down = ConvBNReLU(inputs, outputs, stride=2)
+        self.mix = ConvBNReLU(outputs, outputs)
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        """(B, inputs, H, W) to (B, outputs, H / 2, W / 2)."""
+        y: Tensor = self.mix(self.down(x_BCHW))
+        return y
+
+
 class SlimUNet(nn.Module):
     """Normalised RGB (B, 3, H, W), sides multiples of 32, to logits (B, K, H, W)."""
 
     def __init__(self, base: int, class_count: int) -> None:
         super().__init__()
         widths = [base * width for width in WIDTHS]
-        self.encoder = nn.ModuleList(
-            nn.Sequential(ConvBNReLU(before, width, stride=2), ConvBNReLU(width, width))
-            for before, width in zip([3, *widths], widths, strict=False)
-        )
+        self.encoder = nn.ModuleList(Stage(before, width) for before, width in zip([3, *widths], widths, strict=False))
         self.merges = nn.ModuleList(Merge(coarse, fine, fine) for fine, coarse in reversed(list(pairwise(widths))))
         self.head = nn.Conv2d(widths[0], 4 * class_count, 3, padding=1)
         nn.init.constant_(self.head.bias, -3.0)  # type: ignore[arg-type]  # cracks are rare: start from a low probability
