@@ -31,7 +31,7 @@ from crackwise.data.sample import Sample
 from crackwise.losses import build_loss
 from crackwise.training.allocator import keep_freed_memory
 from crackwise.training.card import tiling_of
-from crackwise.training.features import plan_features
+from crackwise.training.frozen.features import plan_features
 from crackwise.training.load import network_of
 from crackwise.training.recipe import Recipe
 from crackwise.training.task import SegmentationTask

@@ -31,11 +31,11 @@ from crackwise.training.callbacks import MetricsTable, SeedEachEpoch
 from crackwise.training.card import Forebears, card_of_start, make_card, tiling_of
 from crackwise.training.devices import run_on_devices, strategy_and_plugins
 from crackwise.training.economy import compiler_explained, economize
-from crackwise.training.features import plan_features
+from crackwise.training.frozen.features import plan_features
+from crackwise.training.frozen.teacher import TaughtViews, Teacher, lesson_of, load_teacher, plan_answers
 from crackwise.training.load import BASE_KEY, SPELLING, network_of, spelled_by
 from crackwise.training.recipe import Recipe, load_recipe
 from crackwise.training.task import SegmentationTask
-from crackwise.training.teacher import TaughtViews, Teacher, lesson_of, load_teacher, plan_answers
 
 __all__ = ["train"]
 

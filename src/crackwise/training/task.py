@@ -16,11 +16,11 @@ from crackwise.losses import Loss
 from crackwise.models.blocks import Outputs
 from crackwise.models.tuning import Shortcut, anatomy_of, hold_frozen_statistics, trained_state
 from crackwise.processes import everyones
-from crackwise.training.kept import KeptView
+from crackwise.training.frozen.kept import KeptView
+from crackwise.training.frozen.teacher import Lesson, TaughtView
 from crackwise.training.load import BASE_KEY
 from crackwise.training.recipe import OptimConfig
 from crackwise.training.schedule import rate_factor
-from crackwise.training.teacher import Lesson, TaughtView
 from crackwise.training.validation import SetCounts, best_threshold, joined_counts, validation_scores
 from crackwise.training.whole import Tiling, whole_probabilities
 

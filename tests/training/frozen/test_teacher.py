@@ -14,11 +14,11 @@ from torch.nn import functional as F
 from crackwise.backends.export import export
 from crackwise.errors import ModelError, RecipeError
 from crackwise.models import build_model
-from crackwise.training.kept import ViewStore
+from crackwise.training.frozen.kept import ViewStore
+from crackwise.training.frozen.teacher import at_stride, coarsest, load_teacher
 from crackwise.training.load import load_run
 from crackwise.training.recipe import Recipe
 from crackwise.training.run import train
-from crackwise.training.teacher import at_stride, coarsest, load_teacher
 from short_runs import killed_at, short_recipe
 
 HRSEGNET = {"name": "hrsegnet", "options": {"base": 8, "depth": 1}}

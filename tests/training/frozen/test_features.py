@@ -16,8 +16,8 @@ from safetensors.torch import load_file
 
 from crackwise.data.feed import CrackDataModule, Views, view_hashes
 from crackwise.errors import DataError, ModelError, RecipeError
-from crackwise.training.features import Features, plan_features
-from crackwise.training.kept import HEADER_BYTES, ViewStore, narrowed
+from crackwise.training.frozen.features import Features, plan_features
+from crackwise.training.frozen.kept import HEADER_BYTES, ViewStore, narrowed
 from crackwise.training.load import load_run, network_of
 from crackwise.training.recipe import Recipe
 from crackwise.training.run import train

@@ -15,7 +15,7 @@ from torch import nn
 from crackwise.data.feed import CrackDataModule, Views, view_seeds
 from crackwise.models import without_start
 from crackwise.models.tuning import Shortcut, find_shortcut, frozen_hash
-from crackwise.training.kept import Precision, ViewStore, kept_paths
+from crackwise.training.frozen.kept import Precision, ViewStore, kept_paths
 from crackwise.training.recipe import Recipe
 
 __all__ = ["Features", "plan_features"]

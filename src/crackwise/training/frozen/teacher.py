@@ -23,7 +23,7 @@ from crackwise.errors import ModelError
 from crackwise.exported import open_exported
 from crackwise.models.blocks import reader_in
 from crackwise.predictor import ModelCard
-from crackwise.training.kept import KeptViews, ViewStore, kept_paths
+from crackwise.training.frozen.kept import KeptViews, ViewStore, kept_paths
 from crackwise.training.load import load_run
 from crackwise.training.recipe import Recipe
 
