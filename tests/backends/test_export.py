@@ -34,8 +34,8 @@ BESIDES: dict[str, dict[str, object]] = {"hrsegnet": {"variant": "tiled"}}
 
 
 def case(name: str) -> object:
-    """A row of MODELS; those of comparators are many, and much alike."""
-    slow = [pytest.mark.slow] if "comparators" in MODELS[name].build else []
+    """A row of MODELS; those to compare with are many, and much alike."""
+    slow = [pytest.mark.slow] if "compar" in MODELS[name].build else []
     return pytest.param(name, {**MODELS[name].small, **BESIDES.get(name, {})}, id=name, marks=slow)
 
 

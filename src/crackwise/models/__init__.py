@@ -75,6 +75,14 @@ def comparator(architecture: str, summary: str, paper: str) -> ModelRow:
     )
 
 
+def compared(
+    module: str, summary: str, paper: str, small: Mapping[str, object], notes: tuple[str, ...], *, multiple_of: int = 32
+) -> ModelRow:
+    """A row for one of the networks that HrSegNet's authors compare it with."""
+    build = f"crackwise.models.compared.{module}:build"
+    return ModelRow(build, summary, paper, "Apache-2.0", multiple_of, small=small, notes=notes)
+
+
 MODELS: dict[str, ModelRow] = {
     "mobilenet_fpn": ModelRow(
         build="crackwise.models.mobilenet:build",
@@ -102,6 +110,62 @@ MODELS: dict[str, ModelRow] = {
         multiple_of=32,
         input_px=256,
         small={"base": 4},
+    ),
+    "ddrnet23": compared(
+        "ddrnet",
+        "a fine and a coarse branch that exchange what they see",
+        "Hong et al., arXiv:2101.06085, 2021",
+        {"base": 8},
+        ("HrSegNet's authors train it without its auxiliary head: loss.auxiliary_weight: 0 does the same.",),
+        multiple_of=64,
+    ),
+    "stdc": compared(
+        "stdc",
+        "short-term dense concatenation, attention and fusion; sizes 1 and 2",
+        "Fan et al., CVPR 2021, arXiv:2104.13188",
+        {"base": 16},
+        ("The detail head, which learns the edges of labels in training, is left out: it wants a target of its own.",),
+    ),
+    "bisenetv2": compared(
+        "bisenetv2",
+        "a wide, shallow branch and a narrow, deep one that gate each other",
+        "Yu et al., IJCV 129, 2021, arXiv:2004.02147",
+        {"base": 4, "head": 8},
+        (
+            "head=128 is what HrSegNet's authors compare with; the paper has 1024.",
+            "The paper leaves open how wide its booster heads are; here as wide as what they read.",
+        ),
+    ),
+    "ocrnet": compared(
+        "ocrnet",
+        "pixels look at regions, on the backbones hrnet_w18 and hrsegnet_b64",
+        "Yuan et al., ECCV 2020, arXiv:1909.11065",
+        {"backbone": "hrsegnet_b16", "width": 32},
+        (
+            "The auxiliary logits are the soft regions, which the deployed network needs too: all is deployed.",
+            "HrSegNet's authors start hrnet_w18 from ImageNet; here it starts at random.",
+        ),
+    ),
+    "u2cracknet": compared(
+        "u2cracknet",
+        "U-Net of small U-Nets, an atrous pyramid below, channel attention on the way up",
+        "Shi et al., Structural Health Monitoring 22(4), 2023",
+        {"base": 4},
+        (
+            "The paper was read in its abstract alone; the stages are those of the small U2-Net, to the parameter.",
+            "Uncertain: widths, the rates of the pyramid, where attention sits (HrSegNet's authors: on the logits).",
+        ),
+    ),
+    "rucnet": compared(
+        "rucnet",
+        "U-Net with the residual blocks of ResNet-18 and attention over space and channels",
+        "Yu et al., Sensors 23(1), 2023",
+        {"base": 8},
+        (
+            "Encoder as the paper says; HrSegNet's authors build a wider one (128, 256, 512, 512 channels).",
+            "Uncertain: upsampling (here bilinear) and the reduction inside the attention (here 2).",
+        ),
+        multiple_of=16,
     ),
     "unet": comparator("unet", "U-Net on any encoder", "Ronneberger et al., MICCAI 2015"),
     "unetplusplus": comparator("unetplusplus", "U-Net with nested skips", "Zhou et al., IEEE TMI 39(6), 2020"),

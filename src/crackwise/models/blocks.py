@@ -26,10 +26,12 @@ __all__ = [
     "TakesPrompts",
     "TrainingOnly",
     "TwoWay",
+    "kaiming_start",
     "map_outputs",
     "mean_over_looks",
     "pad_to_multiple",
     "reader_in",
+    "resize_like",
     "with_half_size",
 ]
 
@@ -102,6 +104,20 @@ class Merge(nn.Module):
         for layer in self.mix[1:]:
             x = layer(x)
         return x
+
+
+def kaiming_start(net: nn.Module) -> None:
+    """Kaiming normal weights and zero biases for convolutions, from torch's global generator."""
+    for module in net.modules():
+        if type(module) is nn.Conv2d:
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+
+def resize_like(x_BCHW: Tensor, like_BCHW: Tensor) -> Tensor:
+    """Bilinear resampling to the height and width of another map, pixel areas aligned."""
+    return F.interpolate(x_BCHW, like_BCHW.shape[-2:], mode="bilinear", align_corners=False)
 
 
 def pad_to_multiple(x_BCHW: Tensor, multiple: int) -> Tensor:
