@@ -16,7 +16,8 @@ PAGE = """
 model: {name: hrsegnet, options: {base: 16}}
 data: {train: [walls:train], val: [walls:val]}
 """
-RECIPES = sorted((Path(__file__).parents[2] / "recipes").rglob("[a-z]*.yaml"))
+FOLDER = Path(__file__).parents[2] / "recipes"
+RECIPES = sorted(path for path in FOLDER.rglob("[a-z]*.yaml") if path.parent != FOLDER / "sweeps")
 PAGES = [path for path in RECIPES if path.name != "recipe.yaml"]
 """Written by people; ``recipe.yaml`` is what a run resolved one of them to."""
 

@@ -199,17 +199,17 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
 
 
 def read_values(path: Path, below: tuple[Path, ...] = ()) -> dict[str, Any]:
-    """The plain values of a recipe, laid over those it extends."""
+    """The plain values of a page, laid over those of the one it extends."""
     if path.resolve() in below:
         raise RecipeError(f"{str(path)!r} extends itself, by way of {len(below)} recipes.")
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise RecipeError(f"Cannot read the recipe {str(path)!r}: {error.strerror}.") from error
+        raise RecipeError(f"Cannot read {str(path)!r}: {error.strerror}.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise RecipeError(f"{str(path)!r} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
-        raise RecipeError(f"{str(path)!r} holds no recipe: expected keys such as name, model and data.")
+        raise RecipeError(f"{str(path)!r} holds no page of keys and values.")
     parent = values.pop("extends", None)
     if parent is None:
         return values

@@ -8,6 +8,7 @@ import platform
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +38,19 @@ from crackwise.training.load import BASE_KEY, SPELLING, network_of, spelled_by
 from crackwise.training.recipe import Recipe, load_recipe
 from crackwise.training.task import SegmentationTask
 
-__all__ = ["train"]
+__all__ = ["EXPERIMENT", "MLFLOW_RUN", "train"]
+
+EXPERIMENT = "crackwise"
+"""What MLflow keeps all runs under."""
+MLFLOW_RUN = "mlflow_run.txt"
+"""In a run folder: its number there, so that a run that was interrupted goes on as the same one."""
 
 
-def train(recipe: Recipe, out: Path) -> Path:
+def train(recipe: Recipe, out: Path, *, mlflow_parent: str | None = None) -> Path:
     """Train, and leave recipe, weights, card, ``metrics.csv`` and ``curves.png`` in the folder ``out``.
 
     An interrupted run of the same recipe in that folder is taken up where it stopped, a finished one left as it is.
+    ``mlflow_parent`` is the number of the run that this one belongs to in MLflow, where the recipe logs there.
 
     Raises:
         RecipeError: ``out`` holds a run of another recipe, or this machine cannot do what ``trainer`` asks for.
@@ -53,11 +60,11 @@ def train(recipe: Recipe, out: Path) -> Path:
     refuse_another(out, recipe)
     if (out / "card.json").is_file():  # written last
         return out
-    run_on_devices(fit, recipe, out)
+    run_on_devices(partial(fit, mlflow_parent=mlflow_parent), recipe, out)
     return out
 
 
-def fit(recipe: Recipe, out: Path) -> None:
+def fit(recipe: Recipe, out: Path, *, mlflow_parent: str | None = None) -> None:
     """What each process of a training does; the first one alone writes."""
     if recipe.trainer.threads:
         torch.set_num_threads(recipe.trainer.threads)
@@ -81,7 +88,7 @@ def fit(recipe: Recipe, out: Path) -> None:
     )
     resume = out / "checkpoints" / "last.ckpt"
     with quiet_lightning(), compiler_explained():
-        trainer = make_trainer(recipe, out, model)
+        trainer = make_trainer(recipe, out, model, mlflow_parent)
         economize(model, recipe.trainer, precision=trainer.precision)
         views = planned_views(recipe, out, task, data, trainer, teacher)
         if trainer.is_global_zero:
@@ -175,7 +182,7 @@ def refuse_another(out: Path, recipe: Recipe) -> None:
         raise RecipeError(f"{str(out)!r} holds a run of another recipe. Choose another --out, or delete the folder.")
 
 
-def make_trainer(recipe: Recipe, out: Path, model: nn.Module) -> Trainer:
+def make_trainer(recipe: Recipe, out: Path, model: nn.Module, mlflow_parent: str | None = None) -> Trainer:
     """Lightning's loop as the recipe wants it; keeps the best and the last epoch in ``out``."""
     settings = recipe.trainer
     callbacks: list[Callback] = [SeedEachEpoch(recipe.seed)]
@@ -204,7 +211,7 @@ def make_trainer(recipe: Recipe, out: Path, model: nn.Module) -> Trainer:
             check_val_every_n_epoch=settings.validate_every_epochs,
             gradient_clip_val=recipe.optim.clip_norm or None,
             num_sanity_val_steps=0,
-            logger=mlflow_logger(settings.mlflow, recipe) if settings.mlflow else False,
+            logger=mlflow_logger(settings.mlflow, recipe, out, mlflow_parent) if settings.mlflow else False,
             callbacks=callbacks,
             enable_model_summary=False,
         )
@@ -214,12 +221,17 @@ def make_trainer(recipe: Recipe, out: Path, model: nn.Module) -> Trainer:
         ) from error
 
 
-def mlflow_logger(address: str, recipe: Recipe) -> Logger:
-    """Logs losses, scores and the recipe to MLflow."""
+def mlflow_logger(address: str, recipe: Recipe, out: Path, parent: str | None) -> Logger:
+    """Logs losses, scores and the recipe to MLflow, below the run ``parent`` where there is one."""
     with needs_extra("mlflow"):
         import mlflow  # noqa: F401
         from lightning.pytorch.loggers import MLFlowLogger
-    logger: Logger = MLFlowLogger(experiment_name="crackwise", run_name=recipe.name, tracking_uri=address)
+    path = out / MLFLOW_RUN
+    known = path.read_text(encoding="utf-8") if path.is_file() else None
+    tags = {"mlflow.parentRunId": parent} if parent else None
+    logger = MLFlowLogger(EXPERIMENT, recipe.name, address, tags=tags, run_id=known)
+    if known is None and logger.run_id is not None:  # the first process alone has one
+        write_atomically(path, logger.run_id.encode())
     logger.log_hyperparams({"recipe": recipe.model_dump(mode="json")})
     return logger
 

@@ -1,0 +1,1 @@
+"""Many runs from one page: planned, trained, judged, and laid beside published numbers."""
