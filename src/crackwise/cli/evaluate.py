@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,8 +16,10 @@ from rich.table import Table
 if TYPE_CHECKING:
     from crackwise.data.folder import Item
     from crackwise.evaluation.bootstrap import Estimate
-    from crackwise.evaluation.evaluate import Evaluation
+    from crackwise.evaluation.evaluate import Evaluation, Subset
     from crackwise.predictor import ModelCard, Predictor
+
+    Row = tuple[str, Subset, int, Mapping[str, Estimate]]
 
 __all__ = ["register"]
 
@@ -31,6 +33,18 @@ SHOWN = {
 CAPTION = (
     "n pictures; pooled crack IoU, F1 within 2 and 5 px, predicted / labelled area; alarms: share of the crack-free "
     "pictures with a component of 50 px or more. Below each number its 95 % interval by photograph."
+)
+SHOWN_OF_PICTURES = {
+    "accuracy": "accuracy",
+    "f1": "F1",
+    "precision": "precision",
+    "recall": "recall",
+    "auroc": "AUROC",
+    "calibration_error": "ECE",
+}
+CAPTION_OF_PICTURES = (
+    "n pictures judged as wholes, cracked where the highest probability reaches the threshold; ECE: calibration error. "
+    "Below each number its 95 % interval by photograph."
 )
 FILE_COLUMNS = 120
 """Width of the table where there is no terminal to ask."""
@@ -48,6 +62,9 @@ Absent = Annotated[
 OpenClose = Annotated[bool, typer.Option("--open-close", help="Score masks opened and closed with 3x3 pixels as well.")]
 Noise = Annotated[
     str | None, typer.Option("--noise", help="Make the photographs worse first: dark or blur, as CrackSAM does.")
+]
+PerPicture = Annotated[
+    bool, typer.Option("--per-picture", help="Score as well whether there is a crack on each picture at all.")
 ]
 EachPhrase = Annotated[
     bool, typer.Option("--each-phrase", help="Score each phrase of the class alone as well, for models that read.")
@@ -74,6 +91,7 @@ def evaluate(
     open_close: OpenClose = False,
     each_phrase: EachPhrase = False,
     noise: Noise = None,
+    per_picture: PerPicture = False,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the resampling behind the intervals.")] = 0,
 ) -> None:
     """Score a model on labelled pictures: every number with its protocol and its interval."""
@@ -89,7 +107,7 @@ def evaluate(
     by_phrase = reader_of_phrases(model, predictor.card) if each_phrase else None
     sets = {reference: open_items(reference, root) for reference in (*data, *(more or ()))}
     leaks = {reference: find_leaks(items, reference, predictor.card, root) for reference, items in sets.items()}
-    question = Question(class_name, absent, open_close, noise=noise)
+    question = Question(class_name, absent, open_close, noise=noise, per_picture=per_picture)
     with progress_bar() as progress:
         tracked = {name: Tracked(items, progress, name) for name, items in sets.items()}
         evaluations = evaluate_sets(
@@ -102,7 +120,9 @@ def evaluate(
             threshold=threshold,
             seed=seed,
         )
-    Console(width=None if Console().is_terminal else FILE_COLUMNS).print(summary(evaluations))
+    console = Console(width=None if Console().is_terminal else FILE_COLUMNS)
+    for table in summaries(evaluations):
+        console.print(table, end="\n\n")
     typer.echo(f"The scores lie in {out / 'scores.json'}, the report in {out / 'report.html'}.")
 
 
@@ -141,17 +161,34 @@ def progress_bar() -> Progress:
     return Progress(*columns, console=console, disable=not console.is_terminal)
 
 
-def summary(evaluations: dict[str, Evaluation]) -> Table:
-    """The main scores, a row per set and subset."""
-    table = Table(box=None, padding=(0, 2, 0, 0), caption=CAPTION, caption_justify="left")
+def summaries(evaluations: dict[str, Evaluation]) -> Iterator[Table]:
+    """The main scores, a row per set and subset: of pixels, and of pictures, as far as there are any."""
+    of_pixels = [
+        (reference, subset, scores["per_image_f1"].pictures, scores)
+        for reference, evaluation in evaluations.items()
+        for subset, scores in evaluation.scores.items()
+    ]
+    of_pictures = [
+        (reference, subset, judgement.estimates["accuracy"].pictures, judgement.estimates)
+        for reference, evaluation in evaluations.items()
+        for subset, judgement in evaluation.judgements.items()
+    ]
+    if of_pixels:
+        yield summary(of_pixels, SHOWN, CAPTION)
+    if of_pictures:
+        yield summary(of_pictures, SHOWN_OF_PICTURES, CAPTION_OF_PICTURES)
+
+
+def summary(rows: Sequence[Row], shown: dict[str, str], caption: str) -> Table:
+    """A table of scores."""
+    table = Table(box=None, padding=(0, 2, 0, 0), caption=caption, caption_justify="left")
     table.add_column("set", overflow="fold", min_width=16)
     table.add_column("n", justify="right", no_wrap=True)
-    for title in SHOWN.values():
+    for title in shown.values():
         table.add_column(title, justify="right", no_wrap=True)
-    for reference, evaluation in evaluations.items():
-        for subset, scores in evaluation.scores.items():
-            name = reference if subset == "all" else "  without the leaking ones"
-            table.add_row(name, str(scores["per_image_f1"].pictures), *(cell(scores[score]) for score in SHOWN))
+    for reference, subset, pictures, scores in rows:
+        name = reference if subset == "all" else "  without the leaking ones"
+        table.add_row(name, str(pictures), *(cell(scores[score]) for score in shown))
     return table
 
 
