@@ -13,11 +13,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from crackwise.cli.screen import Screen, ScreenThreshold, behind
+
 if TYPE_CHECKING:
     from crackwise.data.folder import Item
     from crackwise.evaluation.bootstrap import Estimate
     from crackwise.evaluation.evaluate import Evaluation, Subset
-    from crackwise.predictor import ModelCard, Predictor
+    from crackwise.predictor import Predictor
 
     Row = tuple[str, Subset, int, Mapping[str, Estimate]]
 
@@ -92,6 +94,8 @@ def evaluate(
     each_phrase: EachPhrase = False,
     noise: Noise = None,
     per_picture: PerPicture = False,
+    screen: Screen = None,
+    screen_threshold: ScreenThreshold = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the resampling behind the intervals.")] = 0,
 ) -> None:
     """Score a model on labelled pictures: every number with its protocol and its interval."""
@@ -103,38 +107,33 @@ def evaluate(
 
     with needs_extra("lab"):
         from crackwise.data.folder import open_items
-    predictor = load_predictor(model)
-    by_phrase = reader_of_phrases(model, predictor.card) if each_phrase else None
+    predictor = behind(screen, load_predictor(model), screen_threshold)
+    by_phrase = reader_of_phrases(model, predictor) if each_phrase else None
     sets = {reference: open_items(reference, root) for reference in (*data, *(more or ()))}
     leaks = {reference: find_leaks(items, reference, predictor.card, root) for reference, items in sets.items()}
     question = Question(class_name, absent, open_close, noise=noise, per_picture=per_picture)
     with progress_bar() as progress:
         tracked = {name: Tracked(items, progress, name) for name, items in sets.items()}
         evaluations = evaluate_sets(
-            predictor,
-            tracked,
-            out,
-            question=question,
-            by_phrase=by_phrase,
-            leaks=leaks,
-            threshold=threshold,
-            seed=seed,
+            predictor, tracked, out, question=question, by_phrase=by_phrase, leaks=leaks, threshold=threshold, seed=seed
         )
-    console = Console(width=None if Console().is_terminal else FILE_COLUMNS)
-    for table in summaries(evaluations):
-        console.print(table, end="\n\n")
+    print_summaries(evaluations)
     typer.echo(f"The scores lie in {out / 'scores.json'}, the report in {out / 'report.html'}.")
 
 
-def reader_of_phrases(model: str, card: ModelCard) -> Predictor:
+def reader_of_phrases(model: str, predictor: Predictor) -> Predictor:
     """The model with every phrase that its classes are asked for by as a class of its own.
 
     Raises:
-        ModelError: the model does not read.
+        ModelError: the model does not read, or stands behind a screen.
     """
     from crackwise.backends import load_predictor
+    from crackwise.cascade import Cascade
     from crackwise.errors import ModelError
 
+    card = predictor.card
+    if isinstance(predictor, Cascade):
+        raise ModelError("A screen knows no phrases; leave out --screen or --each-phrase.")
     phrases = dict.fromkeys(phrase for of_class in card.prompts.values() for phrase in of_class)
     if not phrases:
         raise ModelError(f"{card.name} takes no prompts; --each-phrase is for the run folder of a network that reads.")
@@ -159,6 +158,13 @@ def progress_bar() -> Progress:
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     return Progress(*columns, console=console, disable=not console.is_terminal)
+
+
+def print_summaries(evaluations: dict[str, Evaluation]) -> None:
+    """The main scores on the screen."""
+    console = Console(width=None if Console().is_terminal else FILE_COLUMNS)
+    for table in summaries(evaluations):
+        console.print(table, end="\n\n")
 
 
 def summaries(evaluations: dict[str, Evaluation]) -> Iterator[Table]:

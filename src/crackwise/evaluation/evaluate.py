@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from crackwise.cascade import Cascade, Triage
 from crackwise.data.masks import read_mask
 from crackwise.errors import DataError, ModelError
 from crackwise.evaluation.bootstrap import Estimate, estimate_scores
@@ -72,6 +73,8 @@ class Evaluation:
     """One per item."""
     judgements: Mapping[Subset, Judgement] = field(default_factory=dict)
     """The pictures as wholes; empty where nobody asked and the labels are of pixels."""
+    triage: Triage | None = None
+    """Of a `Cascade`: its tiles, for all questions that were asked together."""
 
 
 class Look(NamedTuple):
@@ -134,6 +137,7 @@ def evaluate_each(
         ModelError: the model does not know the class that is asked for.
     """
     level = predictor.card.threshold if threshold is None else threshold
+    predictor = predictor.afresh() if isinstance(predictor, Cascade) else predictor
     seen: list[Item] = []
     looks: list[list[Look]] = [[] for _ in questions]
     for item in items:
@@ -146,8 +150,9 @@ def evaluate_each(
         raise DataError("There is no picture to evaluate on.")
     source: Literal["card", "given"] = "card" if threshold is None else "given"
     leaks = leaks._replace(names=leaks.names & {item.name for item in seen})
+    triage = predictor.triage if isinstance(predictor, Cascade) else None
     return tuple(
-        conclude(seen, answers, question, leaks, Level(level, source), seed)
+        replace(conclude(seen, answers, question, leaks, Level(level, source), seed), triage=triage)
         for answers, question in zip(looks, questions, strict=True)
     )
 

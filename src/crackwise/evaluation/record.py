@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from crackwise.cascade import Cascade
 from crackwise.evaluation.bootstrap import CONFIDENCE, RESAMPLES, Estimate
 from crackwise.evaluation.classification import PICTURE_SCORES
 from crackwise.evaluation.evaluate import Evaluation, Subset
@@ -40,6 +41,7 @@ def to_json(predictor: Predictor, evaluations: Mapping[str, Evaluation], *, seed
             "runtime": predictor.runtime,
             "precision": predictor.precision,
         },
+        "cascade": predictor.models() if isinstance(predictor, Cascade) else None,
         "intervals": {
             "method": "expanded percentile bootstrap, whole photographs drawn with replacement",
             "confidence": CONFIDENCE,
@@ -68,6 +70,7 @@ def set_record(evaluation: Evaluation) -> dict[str, Any]:
         "noise": evaluation.question.noise,
         "threshold": evaluation.threshold,
         "threshold_source": evaluation.threshold_source,
+        "triage": evaluation.triage._asdict() if evaluation.triage else None,
         "leaks": {
             "pictures": sorted(evaluation.leaks.names),
             "checked": list(evaluation.leaks.checked),
