@@ -119,6 +119,20 @@ def test_the_page_says_what_was_found_and_what_keeps_it_apart() -> None:
     assert not re.search(r"<script|https?://", text)
 
 
+def test_values_are_told_where_the_name_does_not() -> None:
+    record = record_of_two()
+    several = {f"optim.{name}": 1 for name in "abcd"}
+    for name, swept, shown in (
+        ("lr=0.1", {"optim.lr": 0.1}, []),
+        ("trial 000", {"optim.lr": 0.1}, ["optim.lr=0.1"]),
+        ("full", several, ["4 values of its own", "optim.d=1"]),
+        ("plain", {}, []),
+    ):
+        record["rows"] = [record["rows"][0] | {"name": name, "swept": swept}]
+        text = render_page(record)
+        assert [said for said in ("optim.lr=0.1", "4 values of its own", "optim.d=1") if said in text] == shown
+
+
 def test_a_sweep_without_published_numbers_or_cases_has_a_page_too() -> None:
     record = record_of_two("core_minutes") | {"published": None, "columns": [], "rows": []}
     assert "≠" not in render_page(record)
