@@ -25,10 +25,16 @@ Rate = Annotated[float, Field(ge=0, lt=1)]
 Side = Annotated[int, Field(ge=32)]
 
 SIZES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
-    "resnet50": {"published": {}, "tiny": {"layers": (1, 1, 1, 1), "channels": (8, 16, 32, 64)}},
+    "resnet50": {
+        "published": {},
+        "tiny": {"layers": (1, 1, 1, 1), "channels": (8, 16, 32, 64), "zero_init_last": False},
+    },
     "vit_base_patch16_224": {"published": {}, "tiny": {"depth": 3, "embed_dim": 48, "num_heads": 3}},
 }
-"""Network of timm to its sizes. ``tiny`` is for trying things out: no weights are published for it."""
+"""Network of timm to its sizes. ``tiny`` is for trying things out: no weights are published for it.
+
+Its residual branches do not start at zero: frozen so, they would let nothing inside them learn.
+"""
 
 STATISTICS = {"imagenet": (IMAGENET_MEAN, IMAGENET_STD), "half": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))}
 """Mean and deviation that a picture is normalised with."""
@@ -70,7 +76,12 @@ def build(
         ModelError: the weights are out of reach, or are not those of this network.
     """
     encoder = make_encoder(
-        network, weights, input_px, drop_rate=dropout, drop_path_rate=stochastic_depth, **SIZES[network][size]
+        network,
+        weights,
+        input_px,
+        drop_rate=dropout or None,
+        drop_path_rate=stochastic_depth or None,
+        **SIZES[network][size],
     )
     return classifier(encoder, classes, input_px, "imagenet")
 
@@ -99,7 +110,9 @@ def build_timm(
         near = ", ".join(difflib.get_close_matches(name, timm.list_models(), n=3, cutoff=0)) or "resnet50"
         raise ModelError(f"timm knows no network {name!r}. Near: {near}.")
     options = {"pad_type": "same"} if padding == "same" else {}
-    encoder = make_encoder(name, weights, input_px, drop_rate=dropout, drop_path_rate=stochastic_depth, **options)
+    encoder = make_encoder(
+        name, weights, input_px, drop_rate=dropout or None, drop_path_rate=stochastic_depth or None, **options
+    )
     return classifier(encoder, classes, input_px, normalize)
 
 
@@ -119,7 +132,7 @@ def make_encoder(name: str, weights: str | None, input_px: int, **options: Any) 
     published = timm.get_pretrained_cfg(name)
     if published is not None and published.fixed_input_size and input_px != published.input_size[-1]:
         options["img_size"] = input_px
-    given = {option: value for option, value in options.items() if value}
+    given = {option: value for option, value in options.items() if value is not None}
     try:
         encoder: nn.Module = timm.create_model(name, pretrained=weights == "imagenet", num_classes=0, **given)
     except TypeError as error:
