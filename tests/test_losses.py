@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 from sklearn.metrics import jaccard_score
 from torch.nn import functional as F
 
@@ -138,6 +141,26 @@ def test_alarms_weigh_crack_free_pictures_alone_and_feel_a_few_dozen_pixels() ->
     target[3] = 255
     assert alarms(logits, target) == pytest.approx((50 / 100 + 1 / 51) / 2)
     assert alarms(logits[2:], target[2:]) == 0
+
+
+@pytest.mark.parametrize("name", ["bce", "ce"])
+def test_a_smoothed_truth_leaves_a_floor(name: Literal["bce", "ce"]) -> None:
+    loss = build_loss(LossConfig(terms=(LossTerm(name=name, smoothing=0.1),)))
+    logits = torch.linspace(-8, 8, 16001)
+    values = torch.stack([loss(torch.full((1, 1, 1, 2), float(x)), HALF[..., :1, :2]) for x in logits[::400]])
+    assert (values >= 0.19852).all()
+    best = torch.full((1, 1, 1, 2), float(np.log(0.95 / 0.05)))
+    assert loss(best, HALF[..., :1, :2]) == pytest.approx(0.19852, abs=1e-5)
+    assert loss(-best, 1 - HALF[..., :1, :2]) == pytest.approx(0.19852, abs=1e-5)
+    pair, target = torch.randn(8, 2), torch.randint(0, 2, (8,))
+    expected = F.cross_entropy(pair, target, label_smoothing=0.1)
+    ours = loss((pair[:, 1] - pair[:, 0]).view(8, 1, 1, 1), target.view(8, 1, 1, 1).to(torch.uint8))
+    torch.testing.assert_close(ours, expected)
+
+
+def test_a_smoothed_truth_elsewhere_is_refused() -> None:
+    with pytest.raises(ValidationError, match="smoothing would do nothing to dice"):
+        LossTerm(name="dice", smoothing=0.1)
 
 
 def test_bce_is_the_mean_over_labelled_pixels() -> None:

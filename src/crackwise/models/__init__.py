@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ValidationError, validate_call
 
@@ -43,6 +43,8 @@ class ModelRow:
     """Side of the pictures it was published with; None where there is no such size."""
     start: str | None = None
     """The option that says where the first weights come from: without it the network is the same, at random."""
+    answers: Literal["pixels", "pictures"] = "pixels"
+    """Of what a crack is told: ``pictures`` where every pixel gets the same answer."""
     fixed: Mapping[str, str] = field(default_factory=dict)
     """Arguments of the builder that this row decides."""
     small: Mapping[str, object] = field(default_factory=dict)
@@ -218,10 +220,50 @@ MODELS: dict[str, ModelRow] = {
         multiple_of=32,
         start="encoder_weights",
     ),
+    "resnet50": ModelRow(
+        build="crackwise.models.classifiers:build",
+        summary="classifier: crack or no crack of a whole picture, ResNet-50",
+        paper="He et al., CVPR 2016",
+        licence="Apache-2.0 (timm; its ImageNet weights: Apache-2.0)",
+        input_px=224,
+        start="weights",
+        answers="pictures",
+        fixed={"network": "resnet50"},
+        small={"size": "tiny", "input_px": 64},
+    ),
+    "vit_b16": ModelRow(
+        build="crackwise.models.classifiers:build",
+        summary="classifier: crack or no crack of a whole picture, vision transformer",
+        paper="Dosovitskiy et al., ICLR 2021",
+        licence="Apache-2.0 (timm; its ImageNet weights: Apache-2.0)",
+        input_px=224,
+        start="weights",
+        answers="pictures",
+        fixed={"network": "vit_base_patch16_224"},
+        small={"size": "tiny", "input_px": 64},
+        notes=(
+            "Pictures are normalised with ImageNet's mean and deviation, as in the published comparison; the weights "
+            "of timm were trained with one half for both.",
+        ),
+    ),
+    "timm": ModelRow(
+        build="crackwise.models.classifiers:build_timm",
+        summary="classifier: crack or no crack of a whole picture, any classification network of timm",
+        paper="Wightman, PyTorch Image Models, 2019; that of the network",
+        licence="Apache-2.0 (timm); that of the published weights",
+        input_px=224,
+        start="weights",
+        answers="pictures",
+        small={"input_px": 64},
+        notes=(
+            "An npz of folded MobileNetV2 weights leaves its batch normalisations without statistics: they hold only "
+            "while frozen, so learn head, adapters or LoRA, not the encoder.",
+        ),
+    ),
 }
 
 
-def build_model(name: str, classes: Sequence[str] = ("crack",), **options: object) -> nn.Module:
+def build_model(name: str, /, classes: Sequence[str] = ("crack",), **options: object) -> nn.Module:
     """A freshly initialised network of ``MODELS``; seed torch first for the same weights again.
 
     Options are those of the row's builder (see ``model_options``).

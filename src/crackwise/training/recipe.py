@@ -20,6 +20,7 @@ from pydantic import (
 from crackwise.data.feed import DataConfig
 from crackwise.errors import RecipeError
 from crackwise.losses import LossConfig
+from crackwise.models import MODELS
 from crackwise.models.tuning import Tunings, leaves_a_base
 from crackwise.strict import Strict, faults
 
@@ -164,6 +165,14 @@ class Recipe(Strict):
             )
         if settings.cache and settings.compile:
             raise ValueError("trainer.cache runs the encoder once: trainer.compile would gain nothing; leave it out")
+        return self
+
+    @model_validator(mode="after")
+    def labels_what_the_network_tells(self) -> Self:
+        """A classifier learns from labels of whole pictures, any other network from labels of pixels."""
+        row = MODELS.get(self.model.name)  # an unknown one has its own error where it is built
+        if row and row.answers != self.data.labels_of:
+            raise ValueError(f"{self.model.name} answers for {row.answers}: set data.labels_of: {row.answers}")
         return self
 
     @classmethod
