@@ -9,7 +9,9 @@ from crackwise.training.recipe import OptimConfig
 from crackwise.training.task import SegmentationTask
 from crackwise.training.whole import Tiling
 
-WITHOUT_ENCODER = {"hrsegnet", "ddrnet23", "stdc", "bisenetv2", "ocrnet", "u2cracknet", "rucnet"}
+WITHOUT_ENCODER = {
+    "hrsegnet", "ddrnet23", "stdc", "bisenetv2", "ocrnet", "u2cracknet", "rucnet", "unet_fcn", "unet_pspnet",
+}  # fmt: skip
 WITH_ENCODER = [name for name in MODELS if name not in WITHOUT_ENCODER]
 
 

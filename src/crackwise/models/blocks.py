@@ -17,6 +17,7 @@ from torch.nn import functional as F
 __all__ = [
     "IMAGENET_MEAN",
     "IMAGENET_STD",
+    "AdaptivePool",
     "ConvBNReLU",
     "FixedSize",
     "Merge",
@@ -70,11 +71,13 @@ class Normalize(nn.Module):
 
 
 class ConvBNReLU(nn.Sequential):
-    """3x3 convolution, batch normalisation, ReLU."""
+    """Convolution (3x3 if nothing else is said), batch normalisation, ReLU."""
 
-    def __init__(self, inputs: int, outputs: int, *, stride: int = 1, bias: bool = False) -> None:
+    def __init__(self, inputs: int, outputs: int, *, kernel_px: int = 3, stride: int = 1, bias: bool = False) -> None:
         super().__init__(
-            nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=bias), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
+            nn.Conv2d(inputs, outputs, kernel_px, stride, padding=kernel_px // 2, bias=bias),
+            nn.BatchNorm2d(outputs),
+            nn.ReLU(inplace=True),
         )
 
 
@@ -118,6 +121,30 @@ def kaiming_start(net: nn.Module) -> None:
 def resize_like(x_BCHW: Tensor, like_BCHW: Tensor) -> Tensor:
     """Bilinear resampling to the height and width of another map, pixel areas aligned."""
     return F.interpolate(x_BCHW, like_BCHW.shape[-2:], mode="bilinear", align_corners=False)
+
+
+class AdaptivePool(nn.Module):
+    """Averages of ``side`` x ``side`` cells that cover the map, as `nn.AdaptiveAvgPool2d` takes them.
+
+    As two products with matrices of shares it can be exported for maps of any size, which the library's cannot.
+    """
+
+    def __init__(self, side: int) -> None:
+        super().__init__()
+        self.side = side
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, C, side, side)."""
+        h, w = x_BCHW.shape[-2:]
+        return self.shares(h, x_BCHW) @ x_BCHW @ self.shares(w, x_BCHW).T
+
+    def shares(self, length: int, like: Tensor) -> Tensor:
+        """What each cell takes of each of ``length`` rows or columns: (side, length), rows sum to one."""
+        cell = torch.arange(self.side, device=like.device)[:, None]
+        place = torch.arange(length, device=like.device)
+        inside = (place >= cell * length // self.side) & (place * self.side < (cell + 1) * length)
+        shares = inside.to(like.dtype)
+        return shares / shares.sum(1, keepdim=True)
 
 
 def pad_to_multiple(x_BCHW: Tensor, multiple: int) -> Tensor:

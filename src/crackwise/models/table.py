@@ -96,7 +96,107 @@ MODELS: dict[str, ModelRow] = {
     "linknet": comparator(
         "linknet", "U-Net that adds instead of concatenating", "Chaurasia and Culurciello, VCIP 2017"
     ),
-    "deeplabv3plus": comparator("deeplabv3plus", "atrous pyramid with a decoder", "Chen et al., ECCV 2018"),
+    "deeplabv3plus": ModelRow(
+        build="crackwise.models.comparators:build_deeplabv3plus",
+        summary="atrous pyramid with a decoder",
+        paper="Chen et al., ECCV 2018",
+        licence="MIT (segmentation_models_pytorch)",
+        multiple_of=32,
+        start="encoder_weights",
+        small={"encoder": "resnet18"},
+        notes=(
+            "CrackSAM counts 41.2 M (resnet50) and 60.2 M (resnet101): the branches of its pyramid are 512 wide and "
+            "joined by a 3x3 convolution. This library joins them by 1x1: width=512 and output_stride=8 give 30.7 M "
+            "and 49.7 M, its own width of 256 26.7 M and 45.7 M.",
+        ),
+    ),
+    "pspnet": ModelRow(
+        build="crackwise.models.compared.pspnet:build",
+        summary="pyramid pooling on an encoder dilated at stride 8",
+        paper="Zhao et al., CVPR 2017",
+        licence="Apache-2.0 (encoder: segmentation_models_pytorch, MIT)",
+        multiple_of=32,
+        start="encoder_weights",
+        small={"encoder": "resnet18", "width": 8},
+        notes=(
+            "CrackSAM counts 65.59 M: the stem of its encoder is three 3x3 convolutions, as that of tu-resnet101c; "
+            "resnet101 has one of 7x7, and 65.57 M.",
+            "The auxiliary head that its training had in CrackSAM is left out, and not in that count.",
+        ),
+    ),
+    "vgg16_unet": ModelRow(
+        build="crackwise.models.comparators:build_vgg16_unet",
+        summary="U-Net on VGG-16",
+        paper="Simonyan and Zisserman, ICLR 2015 (encoder); Ronneberger et al., MICCAI 2015",
+        licence="MIT (segmentation_models_pytorch)",
+        multiple_of=32,
+        start="encoder_weights",
+        small={"base": 4},
+        notes=(
+            "CrackSAM counts 53.91 M and the code beside the Khanhha data set 29.3 M for a network of this name; "
+            "neither says how. base=64 gives 50.8 M and base=32 30.4 M.",
+        ),
+    ),
+    "unet_fcn": ModelRow(
+        build="crackwise.models.compared.unet_s5:build",
+        summary="U-Net of five stages under a convolutional head",
+        paper="Ronneberger et al., MICCAI 2015; Long et al., CVPR 2015 (head)",
+        licence="Apache-2.0",
+        multiple_of=16,
+        fixed={"head": "fcn"},
+        small={"base": 4},
+        notes=("The auxiliary head that its training had in CrackSAM is left out, and not in its count.",),
+    ),
+    "unet_pspnet": ModelRow(
+        build="crackwise.models.compared.unet_s5:build",
+        summary="U-Net of five stages under pyramid pooling",
+        paper="Ronneberger et al., MICCAI 2015; Zhao et al., CVPR 2017 (head)",
+        licence="Apache-2.0",
+        multiple_of=16,
+        fixed={"head": "psp"},
+        small={"base": 4},
+        notes=("The auxiliary head that its training had in CrackSAM is left out, and not in its count.",),
+    ),
+    "hrnet_fcn": ModelRow(
+        build="crackwise.models.compared.hrnet:build",
+        summary="HRNet: four resolutions side by side, joined at stride 4",
+        paper="Wang, Sun et al., IEEE TPAMI 43(10), 2021, arXiv:1908.07919",
+        licence="Apache-2.0 (encoder: timm)",
+        multiple_of=32,
+        start="encoder_weights",
+        small={"width": "w18_small"},
+        notes=("CrackSAM counts 9.63 M: so do we, 9.636 M, rounded down.",),
+    ),
+    "lraspp": ModelRow(
+        build="crackwise.models.comparators:build_lraspp",
+        summary="MobileNetV3 large under a light reduced pyramid",
+        paper="Howard et al., ICCV 2019",
+        licence="BSD-3-Clause (torchvision)",
+        multiple_of=32,
+        start="encoder_weights",
+        notes=(
+            "CrackSAM counts 3.28 M, with the pyramid of MMSegmentation, which joins two fine maps; this one joins "
+            "one, at stride 8, as in its paper, and has 3.2 M.",
+        ),
+    ),
+    "swin_upernet": ModelRow(
+        build="crackwise.models.comparators:build_swin_upernet",
+        summary="Swin Transformer under a pyramid that parses all levels",
+        paper="Liu et al., ICCV 2021 (encoder); Xiao et al., ECCV 2018",
+        licence="MIT (segmentation_models_pytorch), Apache-2.0 (encoder: timm)",
+        input_px=448,
+        start="encoder_weights",
+        small={"size": "nano", "input_px": 64},
+    ),
+    "vit_upernet": ModelRow(
+        build="crackwise.models.compared.vit_upernet:build",
+        summary="a plain vision transformer under a pyramid that parses all levels",
+        paper="Dosovitskiy et al., ICLR 2021 (encoder); Xiao et al., ECCV 2018",
+        licence="Apache-2.0 (encoder: timm; head: transformers)",
+        input_px=448,
+        start="encoder_weights",
+        small={"size": "nano", "input_px": 64},
+    ),
     "cracksam": ModelRow(
         build="crackwise.models.cracksam:build",
         summary="Segment Anything without prompts, two mask tokens per class; to be tuned",
