@@ -30,6 +30,8 @@ class ModelRow:
     """Arguments of the builder that this row decides."""
     small: Mapping[str, object] = field(default_factory=dict)
     """Options that make it small enough to train in seconds; the tests of the table take it so."""
+    sizes: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    """Names of published sizes to the options that make them; empty: one size, that of the defaults."""
     notes: tuple[str, ...] = ()
     """What its user should know beside this: how it differs from its paper, and why; for its page in docs/models."""
 

@@ -24,6 +24,7 @@ MODELS: dict[str, ModelRow] = {
         multiple_of=32,
         input_px=400,
         small={"base": 8},
+        sizes={"B16": {"base": 16}, "B32": {"base": 32}, "B48": {"base": 48}, "B64": {"base": 64}},
     ),
     "slim_unet": ModelRow(
         build="crackwise.models.slim_unet:build",
@@ -33,6 +34,7 @@ MODELS: dict[str, ModelRow] = {
         multiple_of=32,
         input_px=256,
         small={"base": 4},
+        sizes={"0.3 M": {"base": 8}, "1 M": {"base": 16}},
     ),
     "ddrnet23": compared(
         "ddrnet",
@@ -109,6 +111,7 @@ MODELS: dict[str, ModelRow] = {
             "joined by a 3x3 convolution. This library joins them by 1x1: width=512 and output_stride=8 give 30.7 M "
             "and 49.7 M, its own width of 256 26.7 M and 45.7 M.",
         ),
+        sizes={f"R{depth}": {"encoder": f"resnet{depth}"} for depth in (18, 50, 101)},
     ),
     "pspnet": ModelRow(
         build="crackwise.models.compared.pspnet:build",
@@ -123,6 +126,7 @@ MODELS: dict[str, ModelRow] = {
             "resnet101 has one of 7x7, and 65.57 M.",
             "The auxiliary head that its training had in CrackSAM is left out, and not in that count.",
         ),
+        sizes={f"R{depth}": {"encoder": f"resnet{depth}"} for depth in (18, 101)},
     ),
     "vgg16_unet": ModelRow(
         build="crackwise.models.comparators:build_vgg16_unet",
@@ -166,6 +170,7 @@ MODELS: dict[str, ModelRow] = {
         start="encoder_weights",
         small={"width": "w18_small"},
         notes=("CrackSAM counts 9.63 M: so do we, 9.636 M, rounded down.",),
+        sizes={"W18": {"width": "w18"}, "W18-small": {"width": "w18_small"}},
     ),
     "lraspp": ModelRow(
         build="crackwise.models.comparators:build_lraspp",
@@ -187,6 +192,7 @@ MODELS: dict[str, ModelRow] = {
         input_px=448,
         start="encoder_weights",
         small={"size": "nano", "input_px": 64},
+        sizes={"T": {"size": "tiny"}, "B": {"size": "base"}},
     ),
     "vit_upernet": ModelRow(
         build="crackwise.models.compared.vit_upernet:build",
@@ -205,6 +211,7 @@ MODELS: dict[str, ModelRow] = {
         input_px=448,
         start="base",
         small={"size": "tiny", "input_px": 64},
+        sizes={size: {"size": size} for size in ("vit_b", "vit_l", "vit_h")},
     ),
     "sam": ModelRow(
         build="crackwise.models.sam:build",
@@ -214,6 +221,7 @@ MODELS: dict[str, ModelRow] = {
         input_px=1024,
         start="base",
         small={"size": "tiny", "input_px": 64, "points_per_side": 3},
+        sizes={size: {"size": size} for size in ("vit_b", "vit_l", "vit_h")},
     ),
     "sam2": ModelRow(
         build="crackwise.models.sam2:build",
@@ -223,6 +231,7 @@ MODELS: dict[str, ModelRow] = {
         input_px=512,
         start="base",
         small={"size": "nano", "input_px": 64},
+        sizes={size: {"size": size} for size in ("tiny", "small", "base_plus", "large")},
     ),
     "clipseg": ModelRow(
         build="crackwise.models.clipseg:build",
@@ -232,6 +241,7 @@ MODELS: dict[str, ModelRow] = {
         input_px=352,
         start="base",
         small={"size": "tiny"},
+        sizes={size: {"size": size} for size in ("rd64", "rd64-refined")},
     ),
     "segformer": ModelRow(
         build="crackwise.models.comparators:build_segformer",
@@ -240,6 +250,7 @@ MODELS: dict[str, ModelRow] = {
         licence="MIT (segmentation_models_pytorch); ImageNet weights of mit_*: non-commercial",
         multiple_of=32,
         start="encoder_weights",
+        sizes={f"B{size}": {"encoder": f"mit_b{size}"} for size in (0, 5)},
     ),
     "resnet50": ModelRow(
         build="crackwise.models.classifiers:build",
