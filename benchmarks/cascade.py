@@ -1,14 +1,13 @@
 """What a screen in front of a segmenter saves and what it costs, against segmenting everything.
 
     python benchmarks/cascade.py SCREEN SEGMENTER conglomerate_walls:test noncrack_walls:test --root ../shared/data \
-        [--screen-threshold 0.1 --screen-threshold 0.5] [--tile-px 128] [--json]
+        [--screen-threshold 0.1 --screen-threshold 0.5] [--part-px 128] [--json]
 
 SCREEN and SEGMENTER are run folders, .onnx files or ``packaged``. Every picture is predicted in turns by the segmenter
-in its own tiles (``everything``), by the segmenter in the tiles of the screen (``screen's tiles``: what the smaller
-tiles alone change) and by the cascade at every threshold (default: the card's), so that a busy machine slows all alike.
-Printed per set and way:
+alone (``everything``) and by the cascade at every threshold (default: the card's), so that a busy machine slows all
+alike. Printed per set and way:
 
-    tiles       share of the tiles that were segmented
+    area        share of it that was segmented
     seconds     of prediction, as a multiple of ``everything``
     px lost     share of the crack pixels of ``everything`` that this way does not find
     length lost share of their centreline that lies more than 2 px from anything this way finds
@@ -41,15 +40,15 @@ from crackwise.imaging.tiles import predict_tiled
 from crackwise.predictor import ModelCard, Predictor
 from crackwise.tally import Tally, tally, within
 
-EVERYTHING, SCREENS_TILES = "everything", "screen's tiles"
+EVERYTHING = "everything"
 NEAR_PX = 2
-COLUMNS = ("set", "way", "tiles", "seconds", "px lost", "length lost", "IoU", "F1@2", "alarms")
+COLUMNS = ("set", "way", "area", "seconds", "px lost", "length lost", "IoU", "F1@2", "alarms")
 
 Mask = NDArray[np.bool_]
 
 
-class Retiled:
-    """A predictor whose pictures are cut into tiles of another size."""
+class InParts:
+    """A screen that is shown parts of another size than its tiles."""
 
     def __init__(self, predictor: Predictor, tile_px: int) -> None:
         self.predictor = predictor
@@ -81,12 +80,12 @@ class Sums:
         self.line_px += int(line.sum())
         self.line_px_lost += int((line & ~within(mask, NEAR_PX)).sum())
 
-    def row(self, everything: Sums, tiles: float) -> dict[str, float | None]:
+    def row(self, everything: Sums, area: float) -> dict[str, float | None]:
         """The printed numbers; None where undefined."""
         total = Tally(*np.sum(self.tallies, axis=0))
         scores = [float(SCORES[name].formula(total)) for name in ("pooled_crack_iou", "f1@2", "false_alarm_share_50px")]
         lost = [part / whole if whole else np.nan for part, whole in ((self.px_lost, self.px), self.lines())]
-        numbers = (tiles, self.seconds / everything.seconds, *lost, *scores)
+        numbers = (area, self.seconds / everything.seconds, *lost, *scores)
         return {name: None if np.isnan(n) else round(n, 4) for name, n in zip(COLUMNS[2:], numbers, strict=True)}
 
     def lines(self) -> tuple[int, int]:
@@ -111,12 +110,12 @@ def run(items: Sequence[Item], ways: Mapping[str, Predictor], class_name: str) -
             masks[name] = maps[way.card.classes.index(class_name)] >= way.card.threshold
         for name, mask in masks.items():
             sums[name].add(mask, masks[EVERYTHING], target)
-    return {name: sums[name].row(sums[EVERYTHING], share_of_tiles(way)) for name, way in ways.items()}
+    return {name: sums[name].row(sums[EVERYTHING], share_of_area(way)) for name, way in ways.items()}
 
 
-def share_of_tiles(way: Predictor) -> float:
-    """How much of what was shown was segmented."""
-    return way.triage.segmented / way.triage.tiles if isinstance(way, Cascade) else 1.0
+def share_of_area(way: Predictor) -> float:
+    """How much of it was segmented."""
+    return way.triage.share if isinstance(way, Cascade) else 1.0
 
 
 def main() -> None:
@@ -127,14 +126,14 @@ def main() -> None:
     parser.add_argument("sets", nargs="+", metavar="SET")
     parser.add_argument("--root", type=Path)
     parser.add_argument("--screen-threshold", type=float, action="append", help="repeatable; default: the card's")
-    parser.add_argument("--tile-px", type=int, help="instead of the screen's own tiles")
+    parser.add_argument("--part-px", type=int, help="instead of the side of the screen's tiles")
     parser.add_argument("--class", dest="class_name", default="crack")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     screen, segmenter = (load_predictor(name, threads=options.threads) for name in (options.screen, options.segmenter))
-    screen = Retiled(screen, options.tile_px or screen.card.tile_px)
-    ways: dict[str, Predictor] = {EVERYTHING: segmenter, SCREENS_TILES: Retiled(segmenter, screen.card.tile_px)}
+    screen = InParts(screen, options.part_px or screen.card.tile_px)
+    ways: dict[str, Predictor] = {EVERYTHING: segmenter}
     for level in options.screen_threshold or [screen.card.threshold]:
         ways[f"cascade at {level:g}"] = Cascade(screen, segmenter, level)
     rows = [

@@ -112,7 +112,7 @@ def test_behind_a_screen_it_says_so_and_keeps_to_its_schema(photo: Path) -> None
     result = json.loads(json.dumps(inspection.to_dict(), allow_nan=False))
     assert faults(result, schema, schema) == []
     assert list(result["triage"]) == schema["properties"]["triage"]["required"]
-    assert 0 < result["triage"]["segmented"] < result["triage"]["tiles"]
+    assert 0 < result["triage"]["segmented_share"] < 1
     assert len(inspection.cracks) == 1
 
 

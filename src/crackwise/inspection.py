@@ -46,7 +46,7 @@ class Inspection:
     mm_per_px: float | None = None
     mm_per_px_source: str | None = None
     triage: dict[str, Any] | None = None
-    """Of a `Cascade`: its two models, and how many tiles of this photograph were segmented."""
+    """Of a `Cascade`: its two models, and how much of this photograph was suspected and segmented."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -178,7 +178,7 @@ def inspect_photo(
         precision=predictor.precision,
         mm_per_px=mm_per_px,
         mm_per_px_source=None if mm_per_px is None else mm_per_px_source or "given",
-        triage=predictor.models() | predictor.triage._asdict() if isinstance(predictor, Cascade) else None,
+        triage=predictor.models() | predictor.triage.to_dict() if isinstance(predictor, Cascade) else None,
     )
 
 

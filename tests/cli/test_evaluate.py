@@ -91,7 +91,7 @@ def test_a_screen_looks_first_and_is_recorded(model: Path, drawn_set: Path, tmp_
     record = json.loads((tmp_path / "scores.json").read_text())
     assert record["cascade"]["screen"]["threshold"] == 0.99
     (scores,) = record["sets"].values()
-    assert scores["triage"] == {"tiles": 4, "segmented": 0}
+    assert scores["triage"] == {"parts": 4, "suspected": 0, "segmented_share": 0}
     assert scores["subsets"]["all"]["scores"]["pooled_recall"]["value"] == 0
     assert invoke(model, *options[:4], "--screen-threshold", 0.5).exit_code == 2
     with pytest.raises(ModelError, match="A screen knows no phrases"):

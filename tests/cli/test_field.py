@@ -178,14 +178,14 @@ def test_the_threshold_is_obeyed(tmp_path: Path, model: str, crackwise: Command)
     assert high["model"]["threshold"] == 0.9
 
 
-def test_behind_a_screen_only_suspected_tiles_are_segmented(tmp_path: Path, model: str, crackwise: Command) -> None:
+def test_behind_a_screen_only_what_is_suspected_is_segmented(tmp_path: Path, model: str, crackwise: Command) -> None:
     photo = draw_wall(tmp_path / "wall.png")
     options = ("inspect", photo, "--out", tmp_path / "out", "--model", model, "--screen", model)
     code, out, err = crackwise(*options)
     assert (code, err) == (0, "")
-    assert out.splitlines()[0].endswith(" wide; 1 of 1 tiles segmented")
+    assert out.splitlines()[0].endswith(" wide; 100 % segmented")
     code, out, _ = crackwise(*options, "--screen-threshold", "0.9999")
-    assert out.splitlines()[0] == f"{photo}: no crack; 0 of 1 tiles segmented"
+    assert out.splitlines()[0] == f"{photo}: no crack; 0 % segmented"
     result = json.loads((tmp_path / "out" / "results" / "wall.json").read_bytes())
     assert result["model"]["name"] == "darkness behind darkness"
     assert result["triage"]["screen"]["threshold"] == 0.9999

@@ -222,15 +222,15 @@ def test_a_page_of_whole_pictures_alone_speaks_of_no_pixels(wholes, tmp_path):
     assert "tolerance" not in text
 
 
-def test_a_cascade_is_judged_and_says_how_many_tiles_it_segmented(wholes, tmp_path):
+def test_a_cascade_is_judged_and_says_how_much_it_segmented(wholes, tmp_path):
     cascade = Cascade(Dark(threshold=0.9), Dark())
     both = evaluate_each(cascade, wholes, (Question(), JUDGED))
-    assert [evaluation.triage for evaluation in both] == [(5, 2)] * 2
+    assert [evaluation.triage for evaluation in both] == [(5, 2, 5 * 600, 2 * 600)] * 2
     assert both[0].judgements["all"].counts.false_positives == 0
     evaluate_sets(cascade, {"whole": wholes}, tmp_path)
     record = json.loads((tmp_path / "scores.json").read_text())
     assert record["cascade"]["screen"]["threshold"] == 0.9
-    assert record["sets"]["whole"]["triage"] == {"tiles": 5, "segmented": 2}
+    assert record["sets"]["whole"]["triage"] == {"parts": 5, "suspected": 2, "segmented_share": 0.4}
     text = " ".join((tmp_path / "report.html").read_text().split())
-    assert "2 of 5 tiles were segmented" in text
-    assert "where dark 1 reaches 0.9" in text
+    assert "2 of 5 parts were suspected, 40 % of the area segmented" in text
+    assert "on which dark 1 reaches 0.9" in text

@@ -33,8 +33,9 @@ CARD = ModelCard(
 TRIAGE = {
     "screen": {"name": "quick", "version": "3", "sha256": "cd" * 32, "threshold": 0.25},
     "segmenter": {"name": "small", "version": "1.2", "sha256": "ef" * 32},
-    "tiles": 12,
-    "segmented": 5,
+    "parts": 12,
+    "suspected": 5,
+    "segmented_share": 0.4567,
 }
 MODEL = {"sha256": "ab" * 32, "threshold": 0.35, "runtime": "onnxruntime", "precision": "f32"}
 
@@ -149,10 +150,10 @@ def test_the_model_is_named_with_all_that_should_be_known() -> None:
 
 def test_a_screen_is_named_and_what_it_let_through() -> None:
     text = words(page(entries_of(None), None)).text
-    for wanted in ("5 of 12 tiles segmented", "quick 3, from 0.25 on a tile is segmented", "cd" * 32, "ef" * 32):
+    for wanted in ("· 45.7 % segmented", "quick 3, from 0.25 on a part is suspected", "cd" * 32, "ef" * 32):
         assert wanted in text
     plain = [Entry("b.jpg", "b", result=(entries_of(None)[0].result or {}) | {"triage": None})]
-    assert "tiles segmented" not in words(page(plain, None)).text
+    assert "% segmented" not in words(page(plain, None)).text
 
 
 def test_another_threshold_is_said_to_be_another() -> None:

@@ -158,13 +158,13 @@ def summary_line(entry: Entry) -> str:
 
     assert entry.result is not None
     cracks, totals, triage = (entry.result[key] for key in ("cracks", "totals", "triage"))
-    tiles = f"; {triage['segmented']} of {triage['tiles']} tiles segmented" if triage else ""
+    segmented = f"; {100 * triage['segmented_share']:.3g} % segmented" if triage else ""
     if not cracks:
-        return f"{entry.source}: no crack{tiles}"
+        return f"{entry.source}: no crack{segmented}"
     widest = max(cracks, key=lambda crack: crack["max_width_px"])
     length = length_text(totals["crack_length_px"], totals["crack_length_mm"])
     count = f"{len(cracks)} crack{'' if len(cracks) == 1 else 's'}"
-    return f"{entry.source}: {count}, {length} in all, at most {width_text(widest, 'max_width')} wide{tiles}"
+    return f"{entry.source}: {count}, {length} in all, at most {width_text(widest, 'max_width')} wide{segmented}"
 
 
 def print_list(results: Iterable[dict[str, Any]]) -> None:

@@ -24,7 +24,7 @@ Screen = Annotated[
     typer.Option(
         "--screen",
         metavar="MODEL",
-        help="A cheap model that looks at every tile first; only what it suspects is segmented.",
+        help="A cheap model that looks first; only around what it suspects is segmented.",
     ),
 ]
 ScreenThreshold = Annotated[
@@ -32,7 +32,7 @@ ScreenThreshold = Annotated[
     typer.Option(
         "--screen-threshold",
         callback=inside_0_and_1,
-        help="A tile is segmented from this probability on; default: the screen's own.",
+        help="A part is suspected from this probability on; default: the screen's own.",
     ),
 ]
 

@@ -74,7 +74,7 @@ class Evaluation:
     judgements: Mapping[Subset, Judgement] = field(default_factory=dict)
     """The pictures as wholes; empty where nobody asked and the labels are of pixels."""
     triage: Triage | None = None
-    """Of a `Cascade`: its tiles, for all questions that were asked together."""
+    """Of a `Cascade`: what it let through, for all questions that were asked together."""
 
 
 class Look(NamedTuple):

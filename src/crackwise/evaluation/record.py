@@ -70,7 +70,7 @@ def set_record(evaluation: Evaluation) -> dict[str, Any]:
         "noise": evaluation.question.noise,
         "threshold": evaluation.threshold,
         "threshold_source": evaluation.threshold_source,
-        "triage": evaluation.triage._asdict() if evaluation.triage else None,
+        "triage": evaluation.triage.to_dict() if evaluation.triage else None,
         "leaks": {
             "pictures": sorted(evaluation.leaks.names),
             "checked": list(evaluation.leaks.checked),
