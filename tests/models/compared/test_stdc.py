@@ -35,9 +35,11 @@ def test_a_module_gives_out_all_its_convolutions_each_half_as_wide(stride: int) 
     x = torch.randn(1, 8, 12, 16)
     with torch.no_grad():
         y = module(x)
-        first = module.pool(module.first(x))
+        first = module.first(x)
+        second = module.rest[0](module.reduce(first))
     assert y.shape == (1, 32, 12 // stride, 16 // stride)
-    torch.testing.assert_close(y[:, :16], first)
+    torch.testing.assert_close(y[:, :16], module.pool(first))
+    torch.testing.assert_close(y[:, 16:24], second)
     assert [layer[0].out_channels for layer in module.rest] == [8, 4, 4]
 
 
