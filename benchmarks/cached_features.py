@@ -31,7 +31,7 @@ from crackwise.data.sample import Sample
 from crackwise.losses import build_loss
 from crackwise.training.allocator import keep_freed_memory
 from crackwise.training.card import tiling_of
-from crackwise.training.features import plan_features
+from crackwise.training.frozen.features import plan_features
 from crackwise.training.load import network_of
 from crackwise.training.recipe import Recipe
 from crackwise.training.task import SegmentationTask
@@ -125,8 +125,9 @@ def main() -> None:
         optimizer = task.configure_optimizers()["optimizer"]
         once: list[Seconds] = []
         with timed(once):
-            store = plan_features(recipe, Path(folder, "run"), task.model, data, device=torch.device("cpu"))
-            task.shortcut, kept = store.shortcut, store.fill()
+            cpu = torch.device("cpu")
+            store, task.shortcut = plan_features(recipe, Path(folder, "run"), task.model, data, device=cpu)
+            kept = store.fill()
         ways: dict[str, Dataset[object]] = {"pictures": data.views, "features": kept}
         times: dict[str, list[Seconds]] = {way: [] for way in ways}
         for _ in range(options.rounds):

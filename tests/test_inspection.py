@@ -17,12 +17,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from crackwise import Inspection, inspect_image, read_image
+from crackwise.cascade import Cascade
 from crackwise.errors import ImageError, ModelError, ScaleUnknownError
 from crackwise.inspection import measure_mask
 from crackwise.predictor import ModelCard
 
 KEYS = [
-    "schema", "source", "sha256", "width_px", "height_px", "mm_per_px", "mm_per_px_source", "model", "cracks", "totals",
+    "schema", "source", "sha256", "width_px", "height_px", "mm_per_px", "mm_per_px_source", "model", "triage",
+    "cracks", "totals",
 ]  # fmt: skip
 MODEL_KEYS = ["name", "version", "sha256", "threshold", "runtime", "precision"]
 CRACK_KEYS = [
@@ -101,6 +103,17 @@ def test_the_result_is_what_its_schema_says(photo: Path, mm_per_px: float | None
     assert list(result["totals"]) == schema["$defs"]["totals"]["required"] == TOTAL_KEYS
     spoilt = result | {"sha256": "?", "colour": 1, "width_px": 0}
     assert len(faults(spoilt, schema, schema)) == 3
+
+
+def test_behind_a_screen_it_says_so_and_keeps_to_its_schema(photo: Path) -> None:
+    schema = json.loads(files("crackwise.report").joinpath("results.schema.json").read_text())
+    cascade = Cascade(Darkness(ModelCard(name="quick", version="1", tile_px=80)), Darkness(), 0.9)
+    inspection = inspect_image(photo, cascade)
+    result = json.loads(json.dumps(inspection.to_dict(), allow_nan=False))
+    assert faults(result, schema, schema) == []
+    assert list(result["triage"]) == schema["properties"]["triage"]["required"]
+    assert 0 < result["triage"]["segmented_share"] < 1
+    assert len(inspection.cracks) == 1
 
 
 def test_a_drawn_crack_is_measured_in_pixels_and_millimetres(photo: Path) -> None:

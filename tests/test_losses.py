@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
+from sklearn.metrics import jaccard_score
 from torch.nn import functional as F
 
 from crackwise.losses import (
@@ -18,6 +22,8 @@ from crackwise.losses import (
     dice,
     dice_per_image,
     dice_squared,
+    focal,
+    lovasz,
     ohem,
 )
 
@@ -137,7 +143,88 @@ def test_alarms_weigh_crack_free_pictures_alone_and_feel_a_few_dozen_pixels() ->
     assert alarms(logits[2:], target[2:]) == 0
 
 
+@pytest.mark.parametrize("name", ["bce", "ce"])
+def test_a_smoothed_truth_leaves_a_floor(name: Literal["bce", "ce"]) -> None:
+    loss = build_loss(LossConfig(terms=(LossTerm(name=name, smoothing=0.1),)))
+    logits = torch.linspace(-8, 8, 16001)
+    values = torch.stack([loss(torch.full((1, 1, 1, 2), float(x)), HALF[..., :1, :2]) for x in logits[::400]])
+    assert (values >= 0.19852).all()
+    best = torch.full((1, 1, 1, 2), float(np.log(0.95 / 0.05)))
+    assert loss(best, HALF[..., :1, :2]) == pytest.approx(0.19852, abs=1e-5)
+    assert loss(-best, 1 - HALF[..., :1, :2]) == pytest.approx(0.19852, abs=1e-5)
+    pair, target = torch.randn(8, 2), torch.randint(0, 2, (8,))
+    expected = F.cross_entropy(pair, target, label_smoothing=0.1)
+    ours = loss((pair[:, 1] - pair[:, 0]).view(8, 1, 1, 1), target.view(8, 1, 1, 1).to(torch.uint8))
+    torch.testing.assert_close(ours, expected)
+
+
+def test_a_smoothed_truth_elsewhere_is_refused() -> None:
+    with pytest.raises(ValidationError, match="smoothing would do nothing to dice"):
+        LossTerm(name="dice", smoothing=0.1)
+
+
 def test_bce_is_the_mean_over_labelled_pixels() -> None:
     logits = torch.tensor([[[[0.0, 100.0]]]])
     target = torch.tensor([[[[1, 255]]]], dtype=torch.uint8)
     assert bce(logits, target) == pytest.approx(np.log(2))
+
+
+def plain_focal(logits: np.ndarray, target: np.ndarray, alpha: float, gamma: float) -> float:
+    """Eq. 5 of the paper, mean over labelled pixels."""
+    p, t, known = 1 / (1 + np.exp(-logits)), target == 1, target != 255
+    true_p, weight = np.where(t, p, 1 - p), np.where(t, alpha, 1 - alpha)
+    return float((-weight * (1 - true_p) ** gamma * np.log(true_p))[known].mean())
+
+
+@pytest.mark.parametrize(("alpha", "gamma"), [(0.25, 2), (0.75, 0.5), (0.5, 0)])
+def test_focal_is_its_formula(alpha: float, gamma: float) -> None:
+    torch.manual_seed(5)
+    logits, target = torch.randn(2, 2, 6, 6), torch.randint(0, 2, (2, 2, 6, 6), dtype=torch.uint8)
+    target[0, :, :2] = 255
+    term = LossTerm(name="focal", alpha=alpha, gamma=gamma)
+    expected = plain_focal(logits.numpy(), target.numpy(), alpha, gamma)
+    assert build_loss(LossConfig(terms=(term,)))(logits, target) == pytest.approx(expected, rel=1e-5)
+
+
+def test_focal_at_probability_one_half() -> None:
+    assert focal(torch.zeros(1, 1, 4, 4), HALF) == pytest.approx(np.log(2) / 4 / 2)
+
+
+def plain_lovasz(p: np.ndarray, target: np.ndarray) -> float:
+    """The Lovász extension by its definition: sets that grow by the pixel of the next largest error."""
+    terms = []
+    for crack_p, label in zip(p.reshape(-1, p[0, 0].size), target.reshape(-1, target[0, 0].size), strict=True):
+        for t, q in ((label == 1, crack_p), (label == 0, 1 - crack_p)):
+            errors = np.abs(t - q)
+            known = [i for i in np.argsort(-errors) if label[i] != 255]
+            if not t.any():
+                continue
+            wrong: set[int] = set()
+            value = before = 0.0
+            for i in known:
+                wrong.add(i)
+                after = len(wrong) / len(wrong | set(np.flatnonzero(t)))  # Eq. 3: what is wrong, of what is either
+                value, before = value + errors[i] * (after - before), after
+            terms.append(value)
+    return float(np.mean(terms))
+
+
+def test_lovasz_is_the_extension_of_one_less_iou() -> None:
+    torch.manual_seed(6)
+    logits, target = torch.randn(3, 2, 5, 6), torch.randint(0, 2, (3, 2, 5, 6), dtype=torch.uint8)
+    target[0, 0, :2] = 255
+    target[1, 0] = 0
+    target[2, 1] = 255
+    assert lovasz(logits, target) == pytest.approx(plain_lovasz(logits.sigmoid().numpy(), target.numpy()), rel=1e-5)
+
+
+def test_lovasz_of_sure_answers_is_one_less_iou() -> None:
+    torch.manual_seed(7)
+    answer, target = (torch.randint(0, 2, (1, 1, 9, 9), dtype=torch.uint8) for _ in range(2))
+    iou = jaccard_score(target.ravel(), answer.ravel(), average="macro")
+    assert lovasz((answer.float() - 0.5) * 200, target) == pytest.approx(1 - iou, abs=1e-6)
+
+
+def test_every_loss_has_a_name_in_recipes() -> None:
+    for name in LOSSES:
+        assert torch.isfinite(build_loss(LossConfig(terms=(LossTerm(name=name),)))(torch.zeros(1, 1, 4, 4), HALF))

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crackwise.backends import load_predictor
+from crackwise.cascade import Cascade
 from crackwise.errors import ImageError, ModelError, ScaleUnknownError, printable
 from crackwise.imaging.image import MAX_MEGAPIXELS, Photo, read_image, read_mask, read_photo
 from crackwise.imaging.scale import check_scale
@@ -44,6 +45,8 @@ class Inspection:
     precision: str
     mm_per_px: float | None = None
     mm_per_px_source: str | None = None
+    triage: dict[str, Any] | None = None
+    """Of a `Cascade`: its two models, and how much of this photograph was suspected and segmented."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -107,6 +110,7 @@ class Inspection:
                 "runtime": self.runtime,
                 "precision": self.precision,
             },
+            "triage": self.triage,
             "cracks": [crack.to_dict() for crack in self.cracks],
             "totals": self.totals,
         }
@@ -159,6 +163,8 @@ def inspect_photo(
     if not 0 < used < 1:
         raise ModelError(f"The threshold must lie between 0 and 1, not at {used}; leave it out for the model's own.")
     mm_per_px = check_scale(mm_per_px)
+    if isinstance(predictor, Cascade):
+        predictor = predictor.afresh()
     probabilities = predict_tiled(predictor, photo.pixels)
     return Inspection(
         source=source,
@@ -172,6 +178,7 @@ def inspect_photo(
         precision=predictor.precision,
         mm_per_px=mm_per_px,
         mm_per_px_source=None if mm_per_px is None else mm_per_px_source or "given",
+        triage=predictor.models() | predictor.triage.to_dict() if isinstance(predictor, Cascade) else None,
     )
 
 

@@ -11,15 +11,18 @@ in validation, each process judges its own pictures.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, Literal
+import functools
+from collections.abc import Callable, Mapping
+from typing import Annotated, Literal, Self
 
 import torch
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 from torch import Tensor
 from torch.nn import functional as F
+from torchvision.ops import sigmoid_focal_loss
 
 from crackwise.data.sample import NOT_LABELLED
+from crackwise.distillation import DistillConfig
 from crackwise.processes import everyones, joined_sum
 from crackwise.strict import Strict
 from crackwise.tally import ALARM_PX
@@ -40,16 +43,21 @@ def total(values: Tensor) -> Tensor:
     return joined_sum(values.sum()) if torch.is_grad_enabled() else values.sum()
 
 
-def bce(logits: Tensor, target: Tensor) -> Tensor:
-    """Binary cross-entropy, mean over labelled pixels."""
+def bce(logits: Tensor, target: Tensor, *, smoothing: float = 0.0) -> Tensor:
+    """Binary cross-entropy, mean over labelled pixels.
+
+    ``smoothing`` e: against (1 - e) y + e / 2 (Szegedy et al., CVPR 2016), below whose entropy it never falls: .19852
+    for e = .1.
+    """
     truth, known = labelled(target)
+    truth = (1 - smoothing) * truth + smoothing / 2
     losses = F.binary_cross_entropy_with_logits(logits, truth, reduction="none")
     return total(losses * known) / total(known).clamp_min(1)
 
 
-def ce(logits: Tensor, target: Tensor) -> Tensor:
+def ce(logits: Tensor, target: Tensor, *, smoothing: float = 0.0) -> Tensor:
     """Two-class softmax cross-entropy, mean over labelled pixels: on the difference of the channels it is ``bce``."""
-    return bce(logits, target)
+    return bce(logits, target, smoothing=smoothing)
 
 
 def dice(logits: Tensor, target: Tensor) -> Tensor:
@@ -118,6 +126,43 @@ def smallest(values: Tensor, count: int) -> Tensor:
     return own.max()
 
 
+def focal(logits: Tensor, target: Tensor, *, alpha: float = 0.25, gamma: float = 2.0) -> Tensor:
+    """Cross-entropy by (1 - probability of the true class) ** gamma, mean over labelled pixels (Lin et al., ICCV 2017).
+
+    Crack pixels count ``alpha``, the others 1 - ``alpha``. The paper divides by the number of objects instead.
+    """
+    truth, known = labelled(target)
+    losses = sigmoid_focal_loss(logits, truth, alpha, gamma)
+    return total(losses * known) / total(known).clamp_min(1)
+
+
+def lovasz(logits: Tensor, target: Tensor) -> Tensor:
+    """Lovász-Softmax of every picture: 1 - IoU made smooth, mean over what it shows of background and crack.
+
+    Berman et al., CVPR 2018, arXiv:1705.08790, by pictures. 0 in a batch without any label.
+    """
+    truth, known = labelled(target)
+    wrong = (truth - logits.sigmoid()).abs()
+    order = torch.where(known.bool(), wrong.detach(), -1).flatten(2)
+    losses, shown = [], []
+    for present in (truth * known, (1 - truth) * known):
+        is_shown = present.sum((2, 3)) > 0
+        steps = steps_of_iou(order, present.flatten(2)).view_as(wrong)
+        losses.append(is_shown * (wrong * known * steps).sum((2, 3)))
+        shown.append(is_shown)
+    return total(torch.stack(losses)) / total(torch.stack(shown)).clamp_min(1)
+
+
+def steps_of_iou(errors: Tensor, truth: Tensor) -> Tensor:
+    """What each pixel (..., P) takes from the IoU if they go wrong one by one, the largest error first. Algorithm 1."""
+    order = errors.argsort(-1, descending=True)
+    sorted_truth = truth.gather(-1, order)
+    present = truth.sum(-1, keepdim=True)
+    lost = 1 - (present - sorted_truth.cumsum(-1)) / (present + (1 - sorted_truth).cumsum(-1))
+    steps = lost.diff(dim=-1, prepend=torch.zeros_like(present))
+    return torch.zeros_like(steps).scatter(-1, order, steps)
+
+
 LOSSES: dict[str, Loss] = {
     "alarms": alarms,
     "bce": bce,
@@ -125,19 +170,45 @@ LOSSES: dict[str, Loss] = {
     "dice": dice,
     "dice_per_image": dice_per_image,
     "dice_squared": dice_squared,
+    "focal": focal,
+    "lovasz": lovasz,
     "ohem": ohem,
 }
+
+SETTINGS: Mapping[str, tuple[str, ...]] = {
+    "bce": ("smoothing",),
+    "ce": ("smoothing",),
+    "focal": ("alpha", "gamma"),
+    "ohem": ("keep_below", "at_least"),
+}
+"""What of a `LossTerm` a loss takes."""
 
 
 class LossTerm(Strict):
     """One row of ``LOSSES`` with its weight."""
 
-    name: Literal["alarms", "bce", "ce", "dice", "dice_per_image", "dice_squared", "ohem"]
+    name: Literal["alarms", "bce", "ce", "dice", "dice_per_image", "dice_squared", "focal", "lovasz", "ohem"]
     weight: PositiveFloat = 1.0
     keep_below: Annotated[float, Field(gt=0, lt=1)] = 0.7
     """OHEM alone: pixels surer than this are easy."""
     at_least: PositiveInt = 10_000
     """OHEM alone: how many pixels always count."""
+    alpha: Annotated[float, Field(ge=0, le=1)] = 0.25
+    """Focal alone: how much crack pixels count; the others count 1 - alpha."""
+    gamma: NonNegativeFloat = 2.0
+    """Focal alone: how little sure pixels count; 0 is cross-entropy."""
+    smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """``bce`` and ``ce`` alone: how far the truth is drawn towards a half."""
+
+    @model_validator(mode="after")
+    def says_nothing_in_vain(self) -> Self:
+        """A setting that the loss does not take would do nothing."""
+        taken = {"name", "weight", *SETTINGS.get(self.name, ())}
+        usual = {name: field.default for name, field in type(self).model_fields.items()}
+        vain = [name for name in usual if name not in taken and getattr(self, name) != usual[name]]
+        if vain:
+            raise ValueError(f"{', '.join(vain)} would do nothing to {self.name}")
+        return self
 
 
 class LossConfig(Strict):
@@ -148,15 +219,16 @@ class LossConfig(Strict):
         LossTerm(name="dice", weight=0.6),
     )
     auxiliary_weight: NonNegativeFloat = 0.5
+    distill: DistillConfig | None = None
+    """A teacher beside the labels."""
 
 
 def build_loss(config: LossConfig) -> Loss:
     """The weighted sum that the configuration names."""
 
     def one(term: LossTerm) -> Loss:
-        if term.name == "ohem":
-            return lambda logits, target: ohem(logits, target, keep_below=term.keep_below, at_least=term.at_least)
-        return LOSSES[term.name]
+        settings = {name: getattr(term, name) for name in SETTINGS.get(term.name, ())}
+        return functools.partial(LOSSES[term.name], **settings)
 
     terms = [(term.weight, one(term)) for term in config.terms]
 

@@ -57,6 +57,8 @@ class ModelCard(Strict):
     """Test sets whose photographs were left out of training and validation."""
     started_from: str | None = None
     """Name and folder of the run whose weights it started from, or the published weights; None: random ones."""
+    taught_by: str | None = None
+    """Name and place of the teacher it was distilled from."""
     scores: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Data set to its scores: ``{"deepcrack:test": {"iou": 0.71, ...}}``."""
     limits: tuple[str, ...] = ()

@@ -25,6 +25,7 @@ from crackwise.backends.pytorch import PixelsToProbabilities
 from crackwise.errors import ModelError
 from crackwise.models import MODELS, build_model
 from crackwise.predictor import ModelCard
+from published_sizes import CRACKSAM_TABLE_7
 
 WriteRun = Callable[[Path, str, dict[str, object]], Path]
 CARD = ModelCard(name="drawn", version="1", classes=("crack",), threshold=0.5, tile_px=256)
@@ -34,9 +35,15 @@ BESIDES: dict[str, dict[str, object]] = {"hrsegnet": {"variant": "tiled"}}
 
 
 def case(name: str) -> object:
-    """A row of MODELS; those of comparators are many, and much alike."""
-    slow = [pytest.mark.slow] if "comparators" in MODELS[name].build else []
+    """A row of MODELS; those to compare with are many, and much alike."""
+    slow = [pytest.mark.slow] if "compar" in MODELS[name].build else []
     return pytest.param(name, {**MODELS[name].small, **BESIDES.get(name, {})}, id=name, marks=slow)
+
+
+def published_cases() -> list[object]:
+    """The same networks, as large as they were published."""
+    marks = [pytest.mark.full, pytest.mark.slow]
+    return [pytest.param(p.model, p.options, id=f"{p.name}-published", marks=marks) for p in CRACKSAM_TABLE_7]
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +55,7 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-@pytest.mark.parametrize(("name", "options"), [case(name) for name in MODELS])
+@pytest.mark.parametrize(("name", "options"), [*map(case, MODELS), *published_cases()])
 def test_a_row_exports_with_parity(name: str, options: dict[str, object], tmp_path: Path) -> None:
     graph = PixelsToProbabilities(build_model(name, **options)).eval()
     runs = to_onnx(graph, CARD, tmp_path / "model.onnx")

@@ -94,11 +94,39 @@ def test_a_split_file_keeps_photographs_whole_and_is_its_seed_s(walls: Path, tmp
     assert run("audit", f"{walls}:mine/train", f"{walls}:mine/test").exit_code == 0
 
 
-@pytest.mark.parametrize("fractions", ["1", "a,b", "0.5,0.6", "0.25,0.25,0.25,0.25"])
+@pytest.mark.parametrize("fractions", ["1", "a,b", "0.5,0.6", "0.2,0.2,0.2,0.2,0.2"])
 def test_bad_fractions_are_refused(fractions: str, walls: Path) -> None:
     result = run("split", walls, "--out", walls / "s.csv", "--fractions", fractions)
     assert isinstance(result.exception, DataError)
     assert not (walls / "s.csv").exists()
+
+
+def test_a_stratified_split_says_how_many_show_a_crack(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for own, count in (("Positive", 10), ("Negative", 30)):
+        (tmp_path / "ccic" / own).mkdir(parents=True)
+        for i in range(count):
+            cv2.imwrite(str(tmp_path / "ccic" / own / f"{i}.png"), rng.integers(0, 255, (20, 20, 3), dtype=np.uint8))
+    out = tmp_path / "ccic" / "four.csv"
+    shares = ["--fractions", "0.4,0.2,0.2,0.2", "--stratify", "--root", tmp_path]
+    result = run("split", "ccic", "--out", out, *shares)
+    assert result.exit_code == 0
+    assert "train      16 pictures of 16 photographs, 4 with a crack" in result.output
+    assert result.output.count(" 8 pictures of 8 photographs, 2 with a crack") == 3
+    assert run("audit", "ccic:four/train", "ccic:four/robustness", "--root", tmp_path).exit_code == 0
+
+
+def test_patches_are_cut_and_counted(walls: Path, tmp_path: Path) -> None:
+    mask = walls / "masks" / "train" / "0.png"
+    pixels = np.zeros((72, 96), np.uint8)
+    pixels[:24, :24] = 255
+    cv2.imwrite(str(mask), pixels)
+    result = run("patches", walls, "--out", tmp_path / "cut", "--size", "24", "--balance")
+    assert result.exit_code == 0
+    assert "train  crack         1 patches\ntrain  no_crack      1 patches\n" in result.output
+    assert "0 windows" in result.output
+    assert "118 patches for balance" in result.output
+    assert len(list((tmp_path / "cut").rglob("*.png"))) == 2
 
 
 def test_fetch_takes_a_local_archive_of_the_right_hash(tmp_path: Path) -> None:

@@ -76,6 +76,28 @@ def test_noise_is_asked_for_and_recorded(model: Path, drawn_set: Path, tmp_path:
     assert shares["blur"] < 0.9 < shares[None]
 
 
+def test_pictures_are_judged_where_asked_for(model: Path, drawn_set: Path, tmp_path: Path) -> None:
+    result = invoke(model, "--data", f"{drawn_set}:val", "--out", tmp_path, "--per-picture")
+    assert result.exit_code == 0
+    assert "crack IoU" in result.stdout
+    assert "AUROC" in result.stdout
+    (scores,) = json.loads((tmp_path / "scores.json").read_text())["sets"].values()
+    assert scores["judgements"]["all"]["confusion"]["true_positives"] == 3
+
+
+def test_a_screen_looks_first_and_is_recorded(model: Path, drawn_set: Path, tmp_path: Path) -> None:
+    options = ["--data", f"{drawn_set}:val", "--out", tmp_path, "--screen", model]
+    assert invoke(model, *options, "--screen-threshold", 0.99).exit_code == 0
+    record = json.loads((tmp_path / "scores.json").read_text())
+    assert record["cascade"]["screen"]["threshold"] == 0.99
+    (scores,) = record["sets"].values()
+    assert scores["triage"] == {"parts": 4, "suspected": 0, "segmented_share": 0}
+    assert scores["subsets"]["all"]["scores"]["pooled_recall"]["value"] == 0
+    assert invoke(model, *options[:4], "--screen-threshold", 0.5).exit_code == 2
+    with pytest.raises(ModelError, match="A screen knows no phrases"):
+        invoke(model, *options, "--each-phrase")
+
+
 @pytest.mark.parametrize("style", ["repeated", "one after the other"])
 def test_several_sets_at_once(model: Path, drawn_set: Path, tmp_path: Path, style: str) -> None:
     first, second = f"{drawn_set}:val", f"{drawn_set}:train"

@@ -178,6 +178,22 @@ def test_the_threshold_is_obeyed(tmp_path: Path, model: str, crackwise: Command)
     assert high["model"]["threshold"] == 0.9
 
 
+def test_behind_a_screen_only_what_is_suspected_is_segmented(tmp_path: Path, model: str, crackwise: Command) -> None:
+    photo = draw_wall(tmp_path / "wall.png")
+    options = ("inspect", photo, "--out", tmp_path / "out", "--model", model, "--screen", model)
+    code, out, err = crackwise(*options)
+    assert (code, err) == (0, "")
+    assert out.splitlines()[0].endswith(" wide; 100 % segmented")
+    code, out, _ = crackwise(*options, "--screen-threshold", "0.9999")
+    assert out.splitlines()[0] == f"{photo}: no crack; 0 % segmented"
+    result = json.loads((tmp_path / "out" / "results" / "wall.json").read_bytes())
+    assert result["model"]["name"] == "darkness behind darkness"
+    assert result["triage"]["screen"]["threshold"] == 0.9999
+    code, _, err = crackwise(*options[:-2], "--screen-threshold", "0.5")
+    assert code == 2
+    assert "goes with --screen" in err
+
+
 def test_the_limit_of_megapixels_is_obeyed(tmp_path: Path, model: str, crackwise: Command) -> None:
     photo = draw_wall(tmp_path / "wall.png")
     code, _, err = crackwise("inspect", photo, "--out", tmp_path / "out", "--model", model, "--max-megapixels", "0.01")
@@ -199,6 +215,7 @@ def test_the_limit_of_megapixels_is_obeyed(tmp_path: Path, model: str, crackwise
         (["--threshold", "1"], "between 0 and 1"),
         (["--threshold", "nan"], "between 0 and 1"),
         (["--max-megapixels", "0"], "above 0"),
+        (["--screen", "packaged", "--screen-threshold", "1"], "between 0 and 1"),
         (["--colour"], "--colour"),
     ],
 )

@@ -15,7 +15,7 @@ from scipy.io import savemat
 
 from crackwise.data.catalog import DATASETS, DatasetRow, describe
 from crackwise.data.folder import open_items, read_target
-from crackwise.data.layout import CocoFiles, Pairs
+from crackwise.data.layout import ClassFolders, CocoFiles, Layout, Pairs
 from crackwise.data.splits import named_split
 
 SHAPE = (24, 32)
@@ -48,7 +48,7 @@ def save_label(path: Path, kind: str) -> None:
 
 def concrete(pattern: str, part: str, stem: str) -> str:
     """A path that a pattern finds."""
-    path = pattern.format(part=part, stem=stem, folder="*").replace("[DPW]", "D")
+    path = pattern.format(part=part, stem=stem, folder="*")
     folder, _, name = path.rpartition("/")
     return f"{folder.replace('*', 'ESAR')}/{stem}{Path(name).suffix or '.jpg'}"
 
@@ -80,6 +80,13 @@ def draw_coco(folder: Path, coco: CocoFiles) -> int:
     return 2 * len(coco.parts)
 
 
+def draw_classes(folder: Path, classes: ClassFolders) -> int:
+    above = ["part"] * (classes.pictures.count("/") - 1)
+    for i, own in enumerate(classes.shows):
+        save(folder.joinpath(*above, own, f"{i}-1.jpg"), np.full((*SHAPE, 3), 150, np.uint8))
+    return len(classes.shows)
+
+
 def draw_index(folder: Path) -> int:
     rows = [("train", "one"), ("train", "two"), ("test", "three")]
     folder.mkdir(exist_ok=True)
@@ -104,11 +111,13 @@ def draw_fake(folder: Path, name: str, row: DatasetRow) -> int:
     """A set as its publisher lays it out; the number of pictures."""
     if not row.layout:
         return draw_plain(folder)
-    drawn = (
-        draw_coco(folder, layout) if isinstance(layout, CocoFiles) else draw_pairs(folder, name, layout)
-        for layout in row.layout
-    )
-    return sum(drawn)
+    return sum(draw_layout(folder, name, layout) for layout in row.layout)
+
+
+def draw_layout(folder: Path, name: str, layout: Layout) -> int:
+    if isinstance(layout, ClassFolders):
+        return draw_classes(folder, layout)
+    return draw_coco(folder, layout) if isinstance(layout, CocoFiles) else draw_pairs(folder, name, layout)
 
 
 @pytest.mark.parametrize("name", DATASETS)

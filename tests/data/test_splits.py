@@ -127,6 +127,30 @@ def test_fractions_are_kept_within_the_largest_photograph() -> None:
     assert abs(counts["test"] - 150) <= 5
 
 
+REPORT = {"train": 0.72, "val": 0.09, "test": 0.09, "robustness": 0.1}
+"""A tenth for robustness, a fifth of the rest halved to validation and test."""
+
+
+def test_every_part_gets_its_share_of_every_label_and_no_photograph_crosses() -> None:
+    rng = np.random.default_rng(0)
+    photo_of = rng.integers(0, 400, 20_000)
+    cracked = rng.uniform(size=20_000) < np.where(photo_of % 5 == 0, 0.6, 0.03)  # few photographs show most cracks
+    groups, labels = [f"photo{i}" for i in photo_of], [str(bool(c)) for c in cracked]
+    parts = np.array(make_split(groups, REPORT, seed=42, labels=labels))
+    assert len(set(zip(groups, parts.tolist(), strict=True))) == len(set(groups))
+    for part, share in REPORT.items():
+        assert (parts == part).mean() == pytest.approx(share, abs=0.01)
+        assert cracked[parts == part].mean() == pytest.approx(cracked.mean(), abs=0.01)
+
+
+def test_pictures_that_stand_alone_are_stratified_to_one() -> None:
+    labels = ["crack"] * 2000 + ["none"] * 8000
+    parts = make_split([str(i) for i in range(10_000)], REPORT, labels=labels)
+    for part, share in REPORT.items():
+        assert abs(parts[:2000].count(part) - 2000 * share) <= 1
+        assert abs(parts[2000:].count(part) - 8000 * share) <= 1
+
+
 def test_a_seed_is_a_split_for_ever() -> None:
     groups = [f"photo{i}" for i in range(12)]
     shares = {"train": 0.5, "test": 0.5}

@@ -13,6 +13,7 @@ from crackwise.evaluation.evaluate import Evaluation, Question, Viewed
 from crackwise.evaluation.leaks import Leaks
 from crackwise.evaluation.metrics import SCORES
 from crackwise.evaluation.page import Example, caption, goodness_of, jpeg_source, render_page, side_by_side
+from crackwise.evaluation.pictures import Verdict
 from crackwise.evaluation.record import to_json
 from crackwise.predictor import ModelCard
 from crackwise.tally import tally
@@ -54,7 +55,7 @@ def page():
     }
     pixels = np.full((8, 30, 3), 90, np.uint8)
     examples = {"walls:test": [Example("walls/test/<i>", "F1 0.5", jpeg_source(pixels))], "quiet": []}
-    return render_page(to_json(Named(), sets, seed=0), examples)
+    return render_page(to_json(Named(), sets, seed=0), examples, {})
 
 
 class Outside(HTMLParser):
@@ -135,7 +136,7 @@ def test_photograph_label_and_prediction_stand_side_by_side_and_small(shape, dra
     target, predicted = np.zeros(shape, np.uint8), np.ones(shape, bool)
     target[:, : shape[1] // 2] = 1
     target[:, -(shape[1] // 4) :] = 255
-    panel = side_by_side(Viewed(pixels, target, predicted))
+    panel = side_by_side(Viewed(pixels, target, predicted, Verdict(1.0, 1)))
     assert panel.shape == (*drawn, 3)
     width = (drawn[1] - 8) // 3
     middle = drawn[0] // 2

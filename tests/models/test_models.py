@@ -12,6 +12,7 @@ from crackwise.errors import ModelError
 from crackwise.models import MODELS, build_model, count_parameters, model_options, without_start
 from crackwise.models.blocks import Outputs
 from crackwise.models.cost import build_on_meta
+from published_sizes import CRACKSAM_TABLE_7, Published
 
 
 @pytest.fixture(autouse=True)
@@ -37,6 +38,15 @@ def test_a_row_keeps_odd_sizes(name: str) -> None:
     with torch.no_grad():
         assert model(torch.rand(1, 3, 333, 517)).shape == (1, 1, 333, 517)
         assert model(torch.rand(1, 3, 7, 5)).shape == (1, 1, 7, 5)
+
+
+@pytest.mark.full
+@pytest.mark.slow
+@pytest.mark.parametrize("published", CRACKSAM_TABLE_7, ids=lambda p: p.name)
+def test_a_published_size_keeps_odd_sizes(published: Published) -> None:
+    model = build_model(published.model, **published.options).eval()
+    with torch.no_grad():
+        assert model(torch.rand(1, 3, 333, 517)).shape == (1, 1, 333, 517)
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -30,6 +30,13 @@ CARD = ModelCard(
     limits=("Not for X-rays.",),
     data=(DataTerms(name="deepcrack:train", terms="none stated"),),
 )
+TRIAGE = {
+    "screen": {"name": "quick", "version": "3", "sha256": "cd" * 32, "threshold": 0.25},
+    "segmenter": {"name": "small", "version": "1.2", "sha256": "ef" * 32},
+    "parts": 12,
+    "suspected": 5,
+    "segmented_share": 0.4567,
+}
 MODEL = {"sha256": "ab" * 32, "threshold": 0.35, "runtime": "onnxruntime", "precision": "f32"}
 
 
@@ -47,6 +54,7 @@ def entries_of(mm_per_px: float | None) -> list[Entry]:
             "width_px": 400,
             "height_px": 300,
             "mm_per_px": mm_per_px,
+            "triage": TRIAGE if widths else None,
             "cracks": [crack(i, width, mm_per_px) for i, width in enumerate(widths, 1)],
             "totals": {
                 "crack_count": len(widths),
@@ -138,6 +146,14 @@ def test_the_model_is_named_with_all_that_should_be_known() -> None:
     for wanted in ("small 1.2", "0.35 (best F1 on validation)", "Apache-2.0", "onnxruntime, f32", "ab" * 32, "0.712",
                    "Not for X-rays.", "deepcrack:train", "none stated"):  # fmt: skip
         assert wanted in text
+
+
+def test_a_screen_is_named_and_what_it_let_through() -> None:
+    text = words(page(entries_of(None), None)).text
+    for wanted in ("· 45.7 % segmented", "quick 3, from 0.25 on a part is suspected", "cd" * 32, "ef" * 32):
+        assert wanted in text
+    plain = [Entry("b.jpg", "b", result=(entries_of(None)[0].result or {}) | {"triage": None})]
+    assert "% segmented" not in words(page(plain, None)).text
 
 
 def test_another_threshold_is_said_to_be_another() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from crackwise.data.feed import CrackDataModule
-from crackwise.models import build_model
+from crackwise.models import MODELS, build_model
 from crackwise.training.card import tiling_of
 from short_runs import short_recipe
 
@@ -11,13 +11,15 @@ ONE_SIZE = {
     "cracksam": {"size": "tiny", "input_px": 64},
     "sam2": {"size": "nano", "input_px": 64},
     "clipseg": {"size": "tiny"},
+    "resnet50": {"size": "tiny", "input_px": 64},
 }
 
 
 @pytest.fixture
 def tile_px(drawn_set):
     def tile_px(name, options, **augment):
-        recipe = short_recipe(drawn_set, {"name": name, "options": options}, data={"augment": augment})
+        data = {"augment": augment, "labels_of": MODELS[name].answers}
+        recipe = short_recipe(drawn_set, {"name": name, "options": options}, data=data)
         return tiling_of(CrackDataModule(recipe.data), build_model(name, **options)).tile_px
 
     return tile_px

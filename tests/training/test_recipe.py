@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from crackwise.errors import RecipeError
-from crackwise.models import MODELS, model_options
+from crackwise.models import MODELS, model_options, without_start
 from crackwise.training.recipe import load_recipe
+from published_sizes import CRACKSAM_TABLE_7
 
 PAGE = """
 model: {name: hrsegnet, options: {base: 16}}
@@ -120,6 +121,18 @@ def test_the_arms_of_the_tuning_experiment_differ_in_what_learns_and_in_steps_al
     assert page.tuning
     same = {"name": base.name, "model": base.model, "tuning": None, "optim": optim, "data": data}
     assert page.model_copy(update=same) == base
+
+
+def test_every_network_that_cracksam_is_compared_with_has_a_page_that_differs_in_it_and_its_rate_alone() -> None:
+    folder = Path(__file__).parents[2] / "recipes" / "comparators"
+    base, *pages = (load_recipe(folder / name) for name in sorted(p.name for p in folder.glob("*.yaml")))
+    models = [(page.model.name, without_start(page.model.name, page.model.options)) for page in pages]
+    named = [(published.model, dict(published.options)) for published in CRACKSAM_TABLE_7]
+    assert sorted(models, key=str) == sorted(named, key=str)
+    for page in pages:
+        optim = page.optim.model_copy(update={"lr": base.optim.lr})
+        own = {"name": base.name, "summary": base.summary, "model": base.model, "optim": optim}
+        assert page.model_copy(update=own) == base
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda p: p.relative_to(p.parents[1]).as_posix())

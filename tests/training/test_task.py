@@ -9,7 +9,10 @@ from crackwise.training.recipe import OptimConfig
 from crackwise.training.task import SegmentationTask
 from crackwise.training.whole import Tiling
 
-WITH_ENCODER = [name for name in MODELS if name != "hrsegnet"]
+WITHOUT_ENCODER = {
+    "hrsegnet", "ddrnet23", "stdc", "bisenetv2", "ocrnet", "u2cracknet", "rucnet", "unet_fcn", "unet_pspnet",
+}  # fmt: skip
+WITH_ENCODER = [name for name in MODELS if name not in WITHOUT_ENCODER]
 
 
 def rates(model):
@@ -29,5 +32,6 @@ def test_a_factor_of_the_rate_is_for_the_encoder_alone(name):
         assert rate == pytest.approx(0.25e-3 if weight.startswith(encoder) else 1e-3), weight
 
 
-def test_a_network_without_an_encoder_has_one_rate():
-    assert set(rates(build_model("hrsegnet", **MODELS["hrsegnet"].small)).values()) == {1e-3}
+@pytest.mark.parametrize("name", sorted(WITHOUT_ENCODER))
+def test_a_network_without_an_encoder_has_one_rate(name):
+    assert set(rates(build_model(name, **MODELS[name].small)).values()) == {1e-3}

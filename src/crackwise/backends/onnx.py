@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-from onnxruntime.capi import onnxruntime_pybind11_state as ort
-from pydantic import ValidationError
 
 from crackwise.errors import ModelError
+from crackwise.exported import CARD_KEY, REFUSALS, open_exported
 from crackwise.predictor import ModelCard
 
 __all__ = ["CARD_KEY", "OnnxPredictor", "load"]
-
-CARD_KEY = "crackwise.card"
-"""Where in the file's metadata the card is, as JSON."""
-WEIGHTS_KEY = "crackwise.weights"
-"""Where the SHA-256 and the name of a second file are, which holds the weights of a large model."""
-
-FATAL_ONLY = 4
-REFUSALS = (
-    ort.Fail, ort.InvalidArgument, ort.InvalidGraph, ort.InvalidProtobuf, ort.ModelRequiresCompilation, ort.NoModel,
-    ort.NoSuchFile, ort.NotFound, ort.NotImplemented, ort.RuntimeException, RuntimeError, ValueError,
-)  # fmt: skip
-"""What ONNX Runtime raises over a model or an input it cannot use."""
 
 
 class OnnxPredictor:
@@ -72,61 +58,7 @@ def load(source: str | Path, *, threads: int | None = None, prompts: Sequence[st
             f"{str(path)!r} takes no prompts: an exported file knows its own classes. Pass the run folder of a network "
             "that reads (clipseg)."
         )
-    try:
-        content = path.read_bytes()
-        session = onnxruntime.InferenceSession(str(path), session_options(threads), ["CPUExecutionProvider"])
-        refuse_other_weights(session, path)
-    except OSError as error:
-        raise ModelError(f"Cannot read {str(path)!r}: {error.strerror or error}.") from error
-    except REFUSALS as error:
-        raise ModelError(
-            f"{str(path)!r} is not a readable ONNX model; it may be damaged, or its .weights file, if it was exported "
-            "with one, is not beside it. Export it again, or copy both."
-        ) from error
-    return OnnxPredictor(session, card_of(session, path), hashlib.sha256(content).hexdigest())
-
-
-def refuse_other_weights(session: onnxruntime.InferenceSession, path: Path) -> None:
-    """See that the second file, if the model has one, is what was exported.
-
-    Raises:
-        ModelError: it is damaged, or of another model.
-    """
-    expected, _, name = session.get_modelmeta().custom_metadata_map.get(WEIGHTS_KEY, "").partition(" ")
-    if not name:
-        return
-    with (path.parent / name).open("rb") as file:
-        if hashlib.file_digest(file, "sha256").hexdigest() != expected:
-            raise ModelError(f"{str(path.parent / name)!r} is damaged, or of another model. Export it again.")
-
-
-def session_options(threads: int | None) -> onnxruntime.SessionOptions:
-    """One prediction at a time, with ``threads`` threads inside it."""
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = FATAL_ONLY
-    options.intra_op_num_threads = threads or 0
-    options.inter_op_num_threads = 1
-    options.use_deterministic_compute = True
-    options.enable_mem_pattern = False  # photographs differ in size, and a plan is kept for each
-    return options
-
-
-def card_of(session: onnxruntime.InferenceSession, path: Path) -> ModelCard:
-    """The card inside the file, after a look at the graph's input and output."""
-    metadata: dict[str, str] = session.get_modelmeta().custom_metadata_map
-    inputs = [(port.name, port.type, len(port.shape)) for port in session.get_inputs()]
-    outputs = [(port.name, port.type, len(port.shape)) for port in session.get_outputs()]
-    fits = inputs == [("image", "tensor(uint8)", 3)] and outputs == [("probabilities", "tensor(float)", 3)]
-    if CARD_KEY not in metadata or not fits:
-        raise ModelError(
-            f"{str(path)!r} was not made by crackwise. Train a model, then: crackwise export RUN --to onnx"
-        )
-    try:
-        return ModelCard.model_validate_json(metadata[CARD_KEY])
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise ModelError(f"The card in {str(path)!r} is of another version: {where}: {first['msg']}.") from error
+    return OnnxPredictor(*open_exported(path, threads=threads))
 
 
 def shape_text(pixels: NDArray[np.uint8]) -> str:

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from onnx.external_data_helper import set_external_data
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from crackwise.backends.onnx import CARD_KEY, WEIGHTS_KEY
 from crackwise.backends.pytorch import PixelsToProbabilities
 from crackwise.errors import ModelError
+from crackwise.exported import CARD_KEY, WEIGHTS_KEY
 from crackwise.predictor import ModelCard
 
 __all__ = ["to_onnx"]

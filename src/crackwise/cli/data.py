@@ -1,4 +1,4 @@
-"""Commands about data sets: fetch, split, audit."""
+"""Commands about data sets: fetch, split, audit, patches."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ Root = Annotated[Path | None, typer.Option("--root", help="The folder that holds
 
 def register(app: typer.Typer) -> None:
     """Add ``crackwise data ...`` to the application."""
-    data = typer.Typer(no_args_is_help=True, help="Data sets: fetch them, split them by photograph, look for leaks.")
+    data = typer.Typer(no_args_is_help=True, help="Data sets: fetch, split by photograph, look for leaks, cut patches.")
     data.command()(fetch)
     data.command()(split)
     data.command()(audit)
+    data.command()(patches)
     app.add_typer(data, name="data")
 
 
@@ -64,24 +65,34 @@ def split(
     source: Annotated[str, typer.Argument(metavar="PATH|SET", help="A folder, or a name of the catalogue.")],
     out: Annotated[Path, typer.Option("--out", help="The CSV file to write: image,group,split.")],
     fractions: Annotated[
-        str, typer.Option("--fractions", help="Shares of train, validation and test.")
+        str,
+        typer.Option("--fractions", help="Shares of train, validation, test and, where there is a fourth, robustness."),
     ] = "0.7,0.15,0.15",
     seed: Annotated[int, typer.Option("--seed", help="Another seed, another split.")] = 0,
+    stratify: Annotated[
+        bool, typer.Option("--stratify", help="The same share of cracked pictures in every part; needs labels.")
+    ] = False,
     root: Root = None,
 ) -> None:
     """Share out pictures to train, val and test so that no photograph is in two of them."""
     with needs_extra("lab"):
-        from crackwise.data.folder import folder_of, open_pictures
+        from crackwise.data.folder import folder_of, open_items, open_pictures, shows_crack
     from crackwise.data.splits import make_split, write_split
 
     folder = folder_of(source, root)
     above = f"{folder.parent.as_posix()}/"  # groups without it, so that the split is the same on every machine
-    items = [item._replace(group=item.group.removeprefix(above)) for item in open_pictures(source, root)]
-    parts = make_split([item.group for item in items], shares(fractions), seed=seed)
+    found = (open_items if stratify else open_pictures)(source, root)
+    items = [item._replace(group=item.group.removeprefix(above)) for item in found]
+    labels = ["crack" if shows_crack(item) else "none" for item in items] if stratify else None
+    parts = make_split([item.group for item in items], shares(fractions), seed=seed, labels=labels)
     write_split(out, items, parts, folder)
     for part in dict.fromkeys(parts):
         groups = {item.group for item, own in zip(items, parts, strict=True) if own == part}
-        typer.echo(f"{part:<6} {parts.count(part):>6} pictures of {len(groups)} photographs")
+        cracked = list(zip(parts, labels or (), strict=False)).count((part, "crack"))
+        typer.echo(
+            f"{part:<6} {parts.count(part):>6} pictures of {len(groups)} photographs"
+            + (f", {cracked} with a crack" if stratify else "")
+        )
     typer.echo(f"Wrote {out}. Lying in the set's folder, its parts are {source}:{out.stem}/train and so on.")
 
 
@@ -101,22 +112,53 @@ def audit(
         raise typer.Exit(1)
 
 
+def patches(
+    sets: Annotated[list[str], typer.Argument(metavar="SET...", help="Segmentation sets, with :part.")],
+    out: Annotated[Path, typer.Option("--out", help="A new folder: PART/crack, PART/no_crack, index.csv.")],
+    min_share: Annotated[
+        float, typer.Option("--min-share", help="Crack from this share of crack pixels on; below it, left out.")
+    ] = 0.005,
+    size: Annotated[int, typer.Option("--size", help="Side of a patch in pixels.")] = 224,
+    balance: Annotated[
+        bool, typer.Option("--balance", help="As many of one class as of the other in every part, drawn by the seed.")
+    ] = False,
+    seed: Annotated[int, typer.Option("--seed", help="Of --balance.")] = 0,
+    form: Annotated[str, typer.Option("--format", metavar="png|jpeg", help="jpeg is smaller, with loss.")] = "png",
+    root: Root = None,
+) -> None:
+    """Cut patches with and without a crack from pictures whose cracks are outlined; their photograph is kept."""
+    with needs_extra("lab"):
+        from crackwise.data.folder import open_items
+        from crackwise.data.patches import Rule, cut_patches, write_patches
+
+    items = [item for reference in sets for item in open_items(reference, root)]
+    found = cut_patches(items, Rule(size_px=size, min_share=min_share), balance_seed=seed if balance else None)
+    write_patches(out, found.patches, form=form)
+    for part, label, count in found.counts():
+        typer.echo(f"{part or 'all':<6} {label:<8} {count:>6} patches")
+    typer.echo(
+        f"Left out: {found.between} windows with less crack than --min-share or with unlabelled pixels, "
+        f"{found.too_small} pictures smaller than {size} px, {found.thinned} patches for balance. Wrote {out}."
+    )
+
+
 def watch(prints: Iterable[Fingerprint], count: int) -> Iterable[Fingerprint]:
     """A progress bar on the error stream, so that the report can be piped."""
     return track(prints, "Reading pictures", total=count, console=Console(stderr=True), transient=True)
 
 
 def shares(fractions: str) -> dict[str, float]:
-    """``"0.7,0.15,0.15"`` to train, val, test; two numbers to train, test.
+    """``"0.7,0.15,0.15"`` to train, val, test; two numbers to train, test; a fourth is that of robustness.
 
     Raises:
-        DataError: not two or three numbers.
+        DataError: not two to four numbers.
     """
     try:
         numbers = [float(number) for number in fractions.split(",")]
     except ValueError:
         numbers = []
-    names = {2: ("train", "test"), 3: ("train", "val", "test")}.get(len(numbers))
+    three = ("train", "val", "test")
+    names = {2: ("train", "test"), 3: three, 4: (*three, "robustness")}.get(len(numbers))
     if names is None:
-        raise DataError(f"--fractions needs two or three numbers such as 0.7,0.15,0.15; got {fractions!r}.")
+        raise DataError(f"--fractions needs two to four numbers such as 0.7,0.15,0.15; got {fractions!r}.")
     return dict(zip(names, numbers, strict=True))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,11 +13,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from crackwise.cli.screen import Screen, ScreenThreshold, behind
+
 if TYPE_CHECKING:
     from crackwise.data.folder import Item
     from crackwise.evaluation.bootstrap import Estimate
-    from crackwise.evaluation.evaluate import Evaluation
-    from crackwise.predictor import ModelCard, Predictor
+    from crackwise.evaluation.evaluate import Evaluation, Subset
+    from crackwise.predictor import Predictor
+
+    Row = tuple[str, Subset, int, Mapping[str, Estimate]]
 
 __all__ = ["register"]
 
@@ -31,6 +35,18 @@ SHOWN = {
 CAPTION = (
     "n pictures; pooled crack IoU, F1 within 2 and 5 px, predicted / labelled area; alarms: share of the crack-free "
     "pictures with a component of 50 px or more. Below each number its 95 % interval by photograph."
+)
+SHOWN_OF_PICTURES = {
+    "accuracy": "accuracy",
+    "f1": "F1",
+    "precision": "precision",
+    "recall": "recall",
+    "auroc": "AUROC",
+    "calibration_error": "ECE",
+}
+CAPTION_OF_PICTURES = (
+    "n pictures judged as wholes, cracked where the highest probability reaches the threshold; ECE: calibration error. "
+    "Below each number its 95 % interval by photograph."
 )
 FILE_COLUMNS = 120
 """Width of the table where there is no terminal to ask."""
@@ -48,6 +64,9 @@ Absent = Annotated[
 OpenClose = Annotated[bool, typer.Option("--open-close", help="Score masks opened and closed with 3x3 pixels as well.")]
 Noise = Annotated[
     str | None, typer.Option("--noise", help="Make the photographs worse first: dark or blur, as CrackSAM does.")
+]
+PerPicture = Annotated[
+    bool, typer.Option("--per-picture", help="Score as well whether there is a crack on each picture at all.")
 ]
 EachPhrase = Annotated[
     bool, typer.Option("--each-phrase", help="Score each phrase of the class alone as well, for models that read.")
@@ -74,6 +93,9 @@ def evaluate(
     open_close: OpenClose = False,
     each_phrase: EachPhrase = False,
     noise: Noise = None,
+    per_picture: PerPicture = False,
+    screen: Screen = None,
+    screen_threshold: ScreenThreshold = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the resampling behind the intervals.")] = 0,
 ) -> None:
     """Score a model on labelled pictures: every number with its protocol and its interval."""
@@ -85,36 +107,33 @@ def evaluate(
 
     with needs_extra("lab"):
         from crackwise.data.folder import open_items
-    predictor = load_predictor(model)
-    by_phrase = reader_of_phrases(model, predictor.card) if each_phrase else None
+    predictor = behind(screen, load_predictor(model), screen_threshold)
+    by_phrase = reader_of_phrases(model, predictor) if each_phrase else None
     sets = {reference: open_items(reference, root) for reference in (*data, *(more or ()))}
     leaks = {reference: find_leaks(items, reference, predictor.card, root) for reference, items in sets.items()}
-    question = Question(class_name, absent, open_close, noise=noise)
+    question = Question(class_name, absent, open_close, noise=noise, per_picture=per_picture)
     with progress_bar() as progress:
         tracked = {name: Tracked(items, progress, name) for name, items in sets.items()}
         evaluations = evaluate_sets(
-            predictor,
-            tracked,
-            out,
-            question=question,
-            by_phrase=by_phrase,
-            leaks=leaks,
-            threshold=threshold,
-            seed=seed,
+            predictor, tracked, out, question=question, by_phrase=by_phrase, leaks=leaks, threshold=threshold, seed=seed
         )
-    Console(width=None if Console().is_terminal else FILE_COLUMNS).print(summary(evaluations))
+    print_summaries(evaluations)
     typer.echo(f"The scores lie in {out / 'scores.json'}, the report in {out / 'report.html'}.")
 
 
-def reader_of_phrases(model: str, card: ModelCard) -> Predictor:
+def reader_of_phrases(model: str, predictor: Predictor) -> Predictor:
     """The model with every phrase that its classes are asked for by as a class of its own.
 
     Raises:
-        ModelError: the model does not read.
+        ModelError: the model does not read, or stands behind a screen.
     """
     from crackwise.backends import load_predictor
+    from crackwise.cascade import Cascade
     from crackwise.errors import ModelError
 
+    card = predictor.card
+    if isinstance(predictor, Cascade):
+        raise ModelError("A screen knows no phrases; leave out --screen or --each-phrase.")
     phrases = dict.fromkeys(phrase for of_class in card.prompts.values() for phrase in of_class)
     if not phrases:
         raise ModelError(f"{card.name} takes no prompts; --each-phrase is for the run folder of a network that reads.")
@@ -141,17 +160,41 @@ def progress_bar() -> Progress:
     return Progress(*columns, console=console, disable=not console.is_terminal)
 
 
-def summary(evaluations: dict[str, Evaluation]) -> Table:
-    """The main scores, a row per set and subset."""
-    table = Table(box=None, padding=(0, 2, 0, 0), caption=CAPTION, caption_justify="left")
+def print_summaries(evaluations: dict[str, Evaluation]) -> None:
+    """The main scores on the screen."""
+    console = Console(width=None if Console().is_terminal else FILE_COLUMNS)
+    for table in summaries(evaluations):
+        console.print(table, end="\n\n")
+
+
+def summaries(evaluations: dict[str, Evaluation]) -> Iterator[Table]:
+    """The main scores, a row per set and subset: of pixels, and of pictures, as far as there are any."""
+    of_pixels = [
+        (reference, subset, scores["per_image_f1"].pictures, scores)
+        for reference, evaluation in evaluations.items()
+        for subset, scores in evaluation.scores.items()
+    ]
+    of_pictures = [
+        (reference, subset, judgement.estimates["accuracy"].pictures, judgement.estimates)
+        for reference, evaluation in evaluations.items()
+        for subset, judgement in evaluation.judgements.items()
+    ]
+    if of_pixels:
+        yield summary(of_pixels, SHOWN, CAPTION)
+    if of_pictures:
+        yield summary(of_pictures, SHOWN_OF_PICTURES, CAPTION_OF_PICTURES)
+
+
+def summary(rows: Sequence[Row], shown: dict[str, str], caption: str) -> Table:
+    """A table of scores."""
+    table = Table(box=None, padding=(0, 2, 0, 0), caption=caption, caption_justify="left")
     table.add_column("set", overflow="fold", min_width=16)
     table.add_column("n", justify="right", no_wrap=True)
-    for title in SHOWN.values():
+    for title in shown.values():
         table.add_column(title, justify="right", no_wrap=True)
-    for reference, evaluation in evaluations.items():
-        for subset, scores in evaluation.scores.items():
-            name = reference if subset == "all" else "  without the leaking ones"
-            table.add_row(name, str(scores["per_image_f1"].pictures), *(cell(scores[score]) for score in SHOWN))
+    for reference, subset, pictures, scores in rows:
+        name = reference if subset == "all" else "  without the leaking ones"
+        table.add_row(name, str(pictures), *(cell(scores[score]) for score in shown))
     return table
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from crackwise.cli.screen import Screen, ScreenThreshold, behind, inside_0_and_1
 from crackwise.errors import ScaleUnknownError
 
 if TYPE_CHECKING:
@@ -26,6 +27,13 @@ Scale = Annotated[
 Prompts = Annotated[
     list[str] | None,
     typer.Option("--prompt", metavar="TEXT", help="What to look for, for models that read; repeatable."),
+]
+
+Threshold = Annotated[
+    float | None,
+    typer.Option(
+        "--threshold", callback=inside_0_and_1, help="Crack from this probability on; default: the model's own."
+    ),
 ]
 
 
@@ -56,10 +64,10 @@ def inspect(
         str, typer.Option("--model", metavar="MODEL", help="An .onnx file, a run folder, or the packaged model.")
     ] = "packaged",
     prompts: Prompts = None,
+    screen: Screen = None,
+    screen_threshold: ScreenThreshold = None,
     scale: Scale = None,
-    threshold: Annotated[
-        float | None, typer.Option("--threshold", help="Crack from this probability on; default: the model's own.")
-    ] = None,
+    threshold: Threshold = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as one JSON list.")] = False,
     maps: Annotated[
         bool, typer.Option("--maps", help="Write probability maps too, to see and as 16-bit TIFF.")
@@ -68,13 +76,11 @@ def inspect(
 ) -> None:
     """Find and measure the cracks on photographs: masks, overlays, results, a table and a report."""
     mm_per_px = read_scale(scale)
-    if threshold is not None and not 0 < threshold < 1:
-        raise typer.BadParameter("must lie between 0 and 1", param_hint="--threshold")
     from crackwise.backends import load_predictor
     from crackwise.batch import Settings, find_photos, inspect_batch, name_outputs, read_results
 
     jobs = name_outputs(find_photos(photos, out))
-    predictor = load_predictor(model, prompts=tuple(prompts or ()))
+    predictor = behind(screen, load_predictor(model, prompts=tuple(prompts or ())), screen_threshold)
     source = None if mm_per_px is None else "command line"
     settings = Settings(threshold, mm_per_px, source, maps, max_megapixels)
     with progress(len(jobs), on_stderr=as_json) as (say, advance):
@@ -151,13 +157,14 @@ def summary_line(entry: Entry) -> str:
     from crackwise.report.table import length_text, width_text
 
     assert entry.result is not None
-    cracks, totals = entry.result["cracks"], entry.result["totals"]
+    cracks, totals, triage = (entry.result[key] for key in ("cracks", "totals", "triage"))
+    segmented = f"; {100 * triage['segmented_share']:.3g} % segmented" if triage else ""
     if not cracks:
-        return f"{entry.source}: no crack"
+        return f"{entry.source}: no crack{segmented}"
     widest = max(cracks, key=lambda crack: crack["max_width_px"])
     length = length_text(totals["crack_length_px"], totals["crack_length_mm"])
     count = f"{len(cracks)} crack{'' if len(cracks) == 1 else 's'}"
-    return f"{entry.source}: {count}, {length} in all, at most {width_text(widest, 'max_width')} wide"
+    return f"{entry.source}: {count}, {length} in all, at most {width_text(widest, 'max_width')} wide{segmented}"
 
 
 def print_list(results: Iterable[dict[str, Any]]) -> None:

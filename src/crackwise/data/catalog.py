@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from crackwise.data.layout import CocoFiles, Layout, Pairs
+from crackwise.data.layout import ClassFolders, CocoFiles, Layout, Pairs
 from crackwise.data.photograph import before_dash, compiled_as, compiled_photo, roboflow_photo
 
 __all__ = ["DATASETS", "DatasetRow", "Stroke", "describe"]
@@ -67,6 +67,11 @@ CRACKSAM_PAPER = "Ge et al., Construction and Building Materials 431, 2024"
 PART_OF_KHANHHA = "part of the Khanhha compilation; origin of the photographs not stated"
 IMAGES_AND_MASKS = "put the pictures in images/ and the masks, of the same names, in masks/"
 ROBOFLOW = "export as COCO (a free account is needed) and unpack so that train/, valid/ and test/ lie in the folder"
+
+SDNET_FOLDERS = {
+    **{"CD": True, "CP": True, "CW": True, "UD": False, "UP": False, "UW": False},
+    **{"Cracked": True, "Non-cracked": False},  # a copy of it on Kaggle
+}
 
 DATASETS: dict[str, DatasetRow] = {
     "deepcrack": DatasetRow(
@@ -272,7 +277,7 @@ DATASETS: dict[str, DatasetRow] = {
         address="https://digitalcommons.usu.edu/all_datasets/48/",
         by_hand="download SDNET2018.zip with a browser; keep the folders D/, P/ and W/",
         photo_of=before_dash,
-        layout=(Pairs("[DPW]/C[DPW]/*.jpg", kind="somewhere"), Pairs("[DPW]/U[DPW]/*.jpg", kind="none")),
+        layout=(ClassFolders("*/*/*", SDNET_FOLDERS),),
     ),
     "ccic": DatasetRow(
         summary="40,000 patches of concrete, half of them cracked, 227x227; no outlines, photographs not told apart",
@@ -281,6 +286,6 @@ DATASETS: dict[str, DatasetRow] = {
         stroke="picture",
         address="https://data.mendeley.com/datasets/5y9wdsg2zt/2",
         by_hand="download with a browser, unpack the .rar inside; keep the folders Positive/ and Negative/",
-        layout=(Pairs("Positive/*.jpg", kind="somewhere"), Pairs("Negative/*.jpg", kind="none")),
+        layout=(ClassFolders("*/*", {"Positive": True, "Negative": False}),),
     ),
 }

@@ -16,14 +16,24 @@ from torch.utils.data import Dataset
 
 from crackwise.data.catalog import DATASETS, DatasetRow
 from crackwise.data.layout import Entry, find_entries, find_pictures, part_name
-from crackwise.data.masks import Mask, read_mask
+from crackwise.data.masks import OF_PICTURES, Mask, read_mask
 from crackwise.data.photograph import bare_name
 from crackwise.data.sample import Sample
 from crackwise.data.splits import named_split, read_split
 from crackwise.errors import DataError
 from crackwise.imaging.image import read_image
 
-__all__ = ["CrackDataset", "Item", "folder_of", "open_items", "open_pictures", "read_sample", "read_target"]
+__all__ = [
+    "CrackDataset",
+    "Item",
+    "as_whole",
+    "folder_of",
+    "open_items",
+    "open_pictures",
+    "read_sample",
+    "read_target",
+    "shows_crack",
+]
 
 
 class Item(NamedTuple):
@@ -170,6 +180,24 @@ def labelled(mask: Mask, parsed: Reference, row: DatasetRow | None) -> Mask:
 def read_target(item: Item, shape: tuple[int, int], classes: Sequence[str] = ("crack",)) -> NDArray[np.uint8]:
     """Label planes (k, h, w) of 0, 1 and 255 = not labelled."""
     return read_mask(item.mask, shape, tuple(classes))
+
+
+def as_whole(item: Item) -> Item:
+    """The item with its label asked for as that of the whole picture."""
+    return item._replace(mask=replace(item.mask, whole=True))
+
+
+def shows_crack(item: Item) -> bool:
+    """Whether a picture shows a crack anywhere; nothing is opened where its kind of label says so.
+
+    Raises:
+        DataError: the label does not tell.
+    """
+    shape = (1, 1) if item.mask.kind in OF_PICTURES else read_image(item.image).shape[:2]
+    value = int(read_target(as_whole(item), shape)[0, 0, 0])
+    if value not in (0, 1):
+        raise DataError(f"{item.name}: its label does not tell whether it shows a crack.")
+    return value == 1
 
 
 def read_sample(item: Item, classes: Sequence[str] = ("crack",)) -> Sample:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -13,13 +13,26 @@ from crackwise.data.photograph import bare_name, itself
 from crackwise.data.polygons import coco_file_names, coco_shapes
 from crackwise.errors import DataError
 
-__all__ = ["CocoFiles", "Entry", "Layout", "Pairs", "find_entries", "find_pictures", "fits", "part_name"]
+__all__ = [
+    "OWN_CLASSES",
+    "ClassFolders",
+    "CocoFiles",
+    "Entry",
+    "Layout",
+    "Pairs",
+    "find_entries",
+    "find_pictures",
+    "fits",
+    "part_name",
+]
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
 IMAGE_FOLDERS = ("images", "image")
 LABEL_FOLDERS = ("masks", "labels", "groundTruth")
 LABEL_KINDS = {".txt": "yolo", ".mat": "mat", ".jpg": "jpeg", ".jpeg": "jpeg"}
 """Suffix of a label file to its mask kind; every other picture is ``"png"``."""
+OWN_CLASSES = {"crack": True, "no_crack": False}
+"""Names of folders, outside the catalogue, that say whether the pictures in them show a crack."""
 PART_NAMES = {"valid": "val", "validation": "val", "training": "train", "testing": "test"}
 
 
@@ -61,14 +74,25 @@ class CocoFiles:
     parts: tuple[str, ...] = ("",)
 
 
-Layout = Pairs | CocoFiles
+@dataclass(frozen=True, slots=True)
+class ClassFolders:
+    """Pictures without label files, in folders named by what they show."""
+
+    pictures: str
+    """``"*/*/*"``, relative to the set's folder."""
+    shows: Mapping[str, bool]
+    """Name of a picture's own folder, exactly, to whether it shows a crack; the folders above decide nothing."""
+
+
+Layout = Pairs | CocoFiles | ClassFolders
 
 
 def find_entries(source: Path, layouts: Sequence[Layout] = ()) -> list[Entry]:
     """The labelled pictures of a folder, or of one COCO or MAT file.
 
     First choice is ``index.csv``, then the declared layouts, then the usual forms: ``images/[part]`` beside
-    ``masks/[part]`` or ``labels/[part]``, ``[part]/images`` beside ``[part]/masks``, COCO files with their pictures.
+    ``masks/[part]`` or ``labels/[part]``, ``[part]/images`` beside ``[part]/masks``, COCO files with their pictures,
+    ``[part]/crack`` beside ``[part]/no_crack``.
 
     Raises:
         DataError: none of these, or pictures without labels.
@@ -77,12 +101,12 @@ def find_entries(source: Path, layouts: Sequence[Layout] = ()) -> list[Entry]:
         return list(from_file(source))
     if (source / "index.csv").is_file():
         return list(read_index(source))
-    entries = list(declared(source, layouts)) or list(coco_folder(source)) or list(side_by_side(source))
-    if entries:
-        return entries
+    for found in (declared(source, layouts), coco_folder(source), side_by_side(source), class_folders(source)):
+        if entries := list(found):
+            return entries
     raise DataError(
         f"{str(source)!r} holds no labelled pictures: expected images/ and masks/ side by side with equal names, "
-        "images/ and labels/ with YOLO polygons, or COCO .json files."
+        "images/ and labels/ with YOLO polygons, COCO .json files, or folders crack/ and no_crack/."
     )
 
 
@@ -97,20 +121,30 @@ def part_name(folder: str) -> str:
 
 
 def read_index(folder: Path) -> Iterator[Entry]:
-    """The pairs that ``index.csv`` (``split,image,mask,group,...``) lists."""
-    with (folder / "index.csv").open(newline="", encoding="utf-8") as file:
+    """The pictures that ``index.csv`` (``split,image,mask,group,...`` or ``split,image,label,group,...``) lists."""
+    index = folder / "index.csv"
+    with index.open(newline="", encoding="utf-8") as file:
         rows = csv.DictReader(file)
-        if not {"split", "image", "mask"} <= set(rows.fieldnames or ()):
-            raise DataError(f"{folder / 'index.csv'} must have the columns split,image,mask and may have group.")
+        columns = set(rows.fieldnames or ())
+        if not {"split", "image"} <= columns or not {"mask", "label"} & columns:
+            raise DataError(f"{index} must have the columns split,image,mask (or label) and may have group.")
         for row in rows:
-            image = folder / "images" / row["split"] / row["image"]
-            mask = Mask("png", folder / "masks" / row["split"] / row["mask"])
+            if "mask" in columns:
+                image = folder / "images" / row["split"] / row["image"]
+                mask = Mask("png", folder / "masks" / row["split"] / row["mask"])
+            else:
+                image = folder / row["split"] / row["label"] / row["image"]
+                mask = shown_by_folder(image, OWN_CLASSES)
             yield Entry(image, mask, part_name(row["split"]), row.get("group") or "")
 
 
 def declared(folder: Path, layouts: Sequence[Layout]) -> Iterator[Entry]:
     """The pictures that a catalogue row says are there."""
     for layout in layouts:
+        if isinstance(layout, ClassFolders):
+            for image in pictures(folder.glob(layout.pictures)):
+                yield Entry(image, shown_by_folder(image, layout.shows), "", "")
+            continue
         for part in layout.parts:
             if isinstance(layout, CocoFiles):
                 file = folder / layout.file.format(part=part)
@@ -165,6 +199,31 @@ def side_by_side(folder: Path) -> Iterator[Entry]:
                 raise DataError(f"{image} has no label at {labels / stem}.*; an empty one says 'no crack'.")
             *below, _ = Path(stem).parts
             yield Entry(image, mask_at(by_stem[stem]), part_name(above or (below[0] if below else "")), "")
+
+
+def class_folders(folder: Path) -> Iterator[Entry]:
+    """Pictures in ``[part]/crack`` and ``[part]/no_crack``."""
+    below = sorted(path for path in folder.iterdir() if path.is_dir())
+    for part in (folder, *below):
+        if any((part / name).is_dir() for name in OWN_CLASSES):
+            for image in pictures(part.glob("*/*")):
+                mask = shown_by_folder(image, OWN_CLASSES)
+                yield Entry(image, mask, "" if part == folder else part_name(part.name), "")
+
+
+def shown_by_folder(image: Path, shows: Mapping[str, bool]) -> Mask:
+    """What a picture shows, by the name of its own folder.
+
+    Raises:
+        DataError: the table has no such name.
+    """
+    own = image.parent.name
+    if own not in shows:
+        raise DataError(
+            f"{image} lies in a folder {own!r} that does not say whether it shows a crack: known names are "
+            f"{', '.join(shows)}. Rename the folder, or move it out of the set."
+        )
+    return Mask("somewhere" if shows[own] else "none", image)
 
 
 def from_file(file: Path) -> Iterator[Entry]:

@@ -16,13 +16,15 @@ from scipy.io.matlab import MatReadError
 from crackwise.data.polygons import draw_coco, draw_yolo
 from crackwise.errors import DataError
 
-__all__ = ["MASK_KINDS", "Mask", "read_mask"]
+__all__ = ["MASK_KINDS", "OF_PICTURES", "Mask", "read_mask"]
 
 Plane = NDArray[np.uint8]
 Planes = dict[str, Plane]
 """Class name to a plane (h, w) of 0, 1, 255; the name ``""`` is that of a file that names no class."""
 
 NOT_LABELLED = 255
+OF_PICTURES = ("none", "somewhere")
+"""Kinds that say what a whole picture shows, and need no label file."""
 CRACKFOREST_CRACK = 2
 """In ``Segmentation`` 1 is background, 2 crack, 3 and 4 other enclosed regions."""
 
@@ -39,6 +41,8 @@ class Mask:
     """The picture's ``file_name`` inside a COCO file; nothing for the other kinds."""
     label: str | None = None
     """The class that every mark of the file means; None: the file's own class names, or the one class asked for."""
+    whole: bool = False
+    """Asked for as the label of the whole picture: a mark anywhere counts for every pixel."""
 
 
 def read_mask(mask: Mask, shape: tuple[int, int], classes: tuple[str, ...] = ("crack",)) -> Plane:
@@ -62,7 +66,14 @@ def read_mask(mask: Mask, shape: tuple[int, int], classes: tuple[str, ...] = ("c
             )
     named = name_planes(planes, mask, classes)
     unknown = np.full(shape, NOT_LABELLED, np.uint8)
-    return np.stack([named.get(name, unknown) for name in classes])
+    labels = np.stack([named.get(name, unknown) for name in classes])
+    return of_the_whole(labels) if mask.whole else labels
+
+
+def of_the_whole(planes: Plane) -> Plane:
+    """Planes (k, h, w) of one value each: 1 with a mark anywhere, else 255 where anything is not labelled, else 0."""
+    values = [1 if (plane == 1).any() else plane.max(initial=0) for plane in planes]
+    return np.stack([np.full_like(plane, value) for plane, value in zip(planes, values, strict=True)])
 
 
 def name_planes(planes: Planes, mask: Mask, classes: tuple[str, ...]) -> Planes:
@@ -168,8 +179,9 @@ def no_crack(mask: Mask, shape: tuple[int, int], classes: tuple[str, ...]) -> Pl
 
 
 def somewhere(mask: Mask, shape: tuple[int, int], classes: tuple[str, ...]) -> Planes:
-    """A picture known to show the class, nobody drew where: not labelled throughout."""
-    return {name: np.full(shape, NOT_LABELLED, np.uint8) for name in (classes if mask.label is None else (mask.label,))}
+    """A picture known to show the class, nobody drew where: not labelled, unless asked for as a whole."""
+    value = 1 if mask.whole else NOT_LABELLED
+    return {name: np.full(shape, value, np.uint8) for name in (classes if mask.label is None else (mask.label,))}
 
 
 MASK_KINDS: dict[str, Callable[[Mask, tuple[int, int], tuple[str, ...]], Planes]] = {

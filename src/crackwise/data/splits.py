@@ -11,7 +11,7 @@ import csv
 import gzip
 import hashlib
 import io
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib import resources
@@ -66,11 +66,18 @@ def regroup(published: Mapping[str, str]) -> Mapping[str, str]:
     return MappingProxyType(parts)
 
 
-def make_split(groups: Sequence[str], fractions: Mapping[str, float] = FRACTIONS, *, seed: int = 0) -> tuple[str, ...]:
+def make_split(
+    groups: Sequence[str],
+    fractions: Mapping[str, float] = FRACTIONS,
+    *,
+    seed: int = 0,
+    labels: Sequence[str] | None = None,
+) -> tuple[str, ...]:
     """The part of every picture, given the photograph (group) of every picture; no photograph is in two parts.
 
     The photographs come in an order drawn from SHA-256 of seed and name, so the same on every machine and for every
-    version; each goes to the part that lacks most pictures.
+    version; each goes to the part that lacks most pictures. With the ``labels`` of the pictures it goes to the part
+    that lacks most of its labels, each counted as a share of all that bear it: every part gets its share of each.
 
     >>> make_split(["a", "a", "b", "c"], {"train": 0.5, "test": 0.5})
     ('train', 'train', 'test', 'test')
@@ -80,15 +87,28 @@ def make_split(groups: Sequence[str], fractions: Mapping[str, float] = FRACTIONS
     """
     if any(share < 0 for share in fractions.values()) or abs(sum(fractions.values()) - 1) > 1e-6:
         raise DataError(f"Fractions must be positive and add up to 1, got {dict(fractions)}.")
-    sizes = Counter(groups)
-    lacking = {part: share * len(groups) for part, share in fractions.items() if share > 0}
+    labels = labels or ("",) * len(groups)
+    members: dict[str, Counter[str]] = defaultdict(Counter)
+    for group, label in zip(groups, labels, strict=True):
+        members[group][label] += 1
+    totals = Counter(labels)
+    lacking = {
+        part: {label: share * count for label, count in totals.items()}
+        for part, share in fractions.items()
+        if share > 0
+    }
+
+    def need(part: str, group: str) -> float:
+        return sum(count * lacking[part][label] / totals[label] for label, count in members[group].items())
+
     part_of: dict[str, str] = {}
-    for group in sorted(sizes, key=lambda name: hashlib.sha256(f"{seed}:{name}".encode()).digest()):
-        part = max(lacking, key=lambda name: lacking[name])
+    for group in sorted(members, key=lambda name: hashlib.sha256(f"{seed}:{name}".encode()).digest()):
+        part = max(lacking, key=lambda name: need(name, group))
         part_of[group] = part
-        lacking[part] -= sizes[group]
+        for label, count in members[group].items():
+            lacking[part][label] -= count
     if empty := set(lacking) - set(part_of.values()):
-        raise DataError(f"{len(sizes)} photographs are too few: nothing is left for {', '.join(sorted(empty))}.")
+        raise DataError(f"{len(members)} photographs are too few: nothing is left for {', '.join(sorted(empty))}.")
     return tuple(part_of[group] for group in groups)
 
 

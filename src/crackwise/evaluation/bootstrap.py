@@ -8,12 +8,14 @@ one by what few photographs hide. On simulated clustered pictures, 10 to 160 pho
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import norm, t
 
+from crackwise.evaluation.classification import PICTURE_SCORES, Over, count_pictures, picture_scores
 from crackwise.evaluation.metrics import SCORES, Protocol
 from crackwise.tally import FloatArray, Tally
 
@@ -21,6 +23,7 @@ __all__ = [
     "CONFIDENCE",
     "RESAMPLES",
     "Estimate",
+    "estimate_pictures",
     "estimate_scores",
     "interval",
     "photograph_sums",
@@ -73,11 +76,54 @@ def resample(sums: FloatArray, seed: int) -> FloatArray:
 
     The draws depend on the seed and the number of photographs alone: two models are compared on the same ones.
     """
-    n, rng = len(sums), np.random.default_rng(seed)
-    if n == 0:
-        return np.zeros((RESAMPLES, sums.shape[1]))
-    chances = np.full(n, 1 / n)
-    return np.concatenate([rng.multinomial(n, chances, size=CHUNK) @ sums for _ in range(RESAMPLES // CHUNK)])
+    return np.concatenate([times @ sums for times in draw_photographs(len(sums), seed)])
+
+
+def draw_photographs(n: int, seed: int) -> Iterator[FloatArray]:
+    """How often each draw takes each of n photographs, (``CHUNK``, n) at a time."""
+    rng, chances = np.random.default_rng(seed), np.full(n, 1 / max(1, n))
+    for _ in range(RESAMPLES // CHUNK):
+        yield rng.multinomial(n, chances, size=CHUNK).astype(np.float64) if n else np.zeros((CHUNK, 0))
+
+
+def estimate_pictures(
+    scores: NDArray[np.floating],
+    labels: NDArray[np.integer],
+    groups: Sequence[str],
+    *,
+    threshold: float,
+    seed: int = 0,
+) -> dict[str, Estimate]:
+    """Every score of pictures judged as a whole, (n,) each, with its interval; as `estimate_scores` for the rest.
+
+    Raises:
+        DataError: as `count_pictures`.
+    """
+    values = picture_scores(count_pictures(scores, labels, threshold))
+    photographs, index = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
+    draws = [
+        picture_scores(count_pictures(scores, labels, threshold, times[:, index]))
+        for times in draw_photographs(len(photographs), seed)
+    ]
+    kinds = kinds_of(labels, scores >= threshold)
+    estimates = {}
+    for name, row in PICTURE_SCORES.items():
+        value, resampled = float(values[name]), np.concatenate([draw[name] for draw in draws])
+        n = len(np.unique(index[kinds[row.over]]))
+        low, high = interval(value, resampled, n, is_share=row.is_share)
+        estimates[name] = Estimate(value, low, high, int(kinds[row.over].sum()), n)
+    return estimates
+
+
+def kinds_of(labels: NDArray[np.integer], found: NDArray[np.bool_]) -> dict[Over, NDArray[np.bool_]]:
+    """Which pictures (n,) are of which kind."""
+    return {
+        "all": np.ones(len(labels), bool),
+        "cracked": labels == 1,
+        "crack-free": labels == 0,
+        "judged cracked": found,
+        "judged crack-free": ~found,
+    }
 
 
 def pictures_of(t: Tally, protocol: Protocol) -> FloatArray:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from crackwise.cascade import Cascade, Triage
 from crackwise.data.masks import read_mask
 from crackwise.errors import DataError, ModelError
 from crackwise.evaluation.bootstrap import Estimate, estimate_scores
 from crackwise.evaluation.leaks import Leaks
 from crackwise.evaluation.noise import noise_named
+from crackwise.evaluation.pictures import Judgement, Verdict, are_of_whole_pictures, judge, label_of
 from crackwise.imaging.image import read_image
 from crackwise.imaging.tiles import predict_tiled
 from crackwise.tally import NOT_LABELLED, Tally, tally
@@ -42,6 +44,8 @@ class Question(NamedTuple):
     """``class_name`` is asked for by this phrase alone, which is a class of the model; None: by its own name."""
     noise: str | None = None
     """The photographs are made worse first, by this row of `NOISES`; labels stay."""
+    per_picture: bool = False
+    """Whether it is on a picture at all is scored as well, not only where; of a set that is labelled so that alone."""
 
 
 ASKED = Question()
@@ -55,13 +59,36 @@ class Evaluation:
     tallies: tuple[Tally, ...]
     """One per item."""
     scores: Mapping[Subset, Mapping[str, Estimate]]
-    """Over all pictures, and, where some leaked, over the others; keys of the inner mapping as in `SCORES`."""
+    """Over all pictures, and, where some leaked, over the others; keys of the inner mapping as in `SCORES`.
+
+    Empty for a set whose labels are of whole pictures.
+    """
     leaks: Leaks
     """Of these items only."""
     threshold: float
     threshold_source: Literal["card", "given"]
     question: Question
     """Its class is named."""
+    verdicts: tuple[Verdict, ...] = ()
+    """One per item."""
+    judgements: Mapping[Subset, Judgement] = field(default_factory=dict)
+    """The pictures as wholes; empty where nobody asked and the labels are of pixels."""
+    triage: Triage | None = None
+    """Of a `Cascade`: what it let through, for all questions that were asked together."""
+
+
+class Look(NamedTuple):
+    """What is kept of one picture that was looked at."""
+
+    tally: Tally
+    verdict: Verdict
+
+
+class Level(NamedTuple):
+    """A threshold, and who chose it."""
+
+    threshold: float
+    source: Literal["card", "given"]
 
 
 class Viewed(NamedTuple):
@@ -73,6 +100,7 @@ class Viewed(NamedTuple):
     """(h, w): 0 absent, 1 present, 255 not labelled."""
     predicted: NDArray[np.bool_]
     """(h, w)."""
+    verdict: Verdict
 
 
 def evaluate(
@@ -109,43 +137,61 @@ def evaluate_each(
         ModelError: the model does not know the class that is asked for.
     """
     level = predictor.card.threshold if threshold is None else threshold
+    predictor = predictor.afresh() if isinstance(predictor, Cascade) else predictor
     seen: list[Item] = []
-    tallies: list[list[Tally]] = [[] for _ in questions]
+    looks: list[list[Look]] = [[] for _ in questions]
     for item in items:
         if not seen:
             questions = [q._replace(class_name=scored_class(predictor.card, item, q)) for q in questions]
-        for counted, viewed in zip(tallies, views(predictor, item, level, questions), strict=True):
-            counted.append(tally(viewed.predicted, viewed.target))
+        for answers, viewed in zip(looks, views(predictor, item, level, questions), strict=True):
+            answers.append(Look(tally(viewed.predicted, viewed.target), viewed.verdict))
         seen.append(item)
     if not seen:
         raise DataError("There is no picture to evaluate on.")
-    for question, counted in zip(questions, tallies, strict=True):
-        if not any(each.cracked + each.crack_free for each in counted):
-            raise DataError(
-                f"No picture of the set that begins with {seen[0].name!r} is labelled for {question.class_name!r}: "
-                "nothing to score. Ask for another --class, or, where the set shows none of it, add --absent."
-            )
-    leaks = leaks._replace(names=leaks.names & {item.name for item in seen})
     source: Literal["card", "given"] = "card" if threshold is None else "given"
+    leaks = leaks._replace(names=leaks.names & {item.name for item in seen})
+    triage = predictor.triage if isinstance(predictor, Cascade) else None
     return tuple(
-        Evaluation(
-            tuple(seen), tuple(counted), subset_scores(seen, counted, leaks, seed), leaks, level, source, question
-        )
-        for counted, question in zip(tallies, questions, strict=True)
+        replace(conclude(seen, answers, question, leaks, Level(level, source), seed), triage=triage)
+        for answers, question in zip(looks, questions, strict=True)
     )
 
 
-def subset_scores(
-    seen: Sequence[Item], tallies: Sequence[Tally], leaks: Leaks, seed: int
-) -> dict[Subset, dict[str, Estimate]]:
-    """Every score over all pictures, and, where some leak, over the others."""
+def conclude(
+    seen: Sequence[Item], looks: Sequence[Look], question: Question, leaks: Leaks, level: Level, seed: int
+) -> Evaluation:
+    """What the looks at all pictures say to one question.
+
+    Raises:
+        DataError: no label speaks of the class, or masks are to be opened and closed that nobody can score.
+    """
+    if all(look.verdict.label is None for look in looks):
+        raise DataError(
+            f"No picture of the set that begins with {seen[0].name!r} is labelled for {question.class_name!r}: "
+            "nothing to score. Ask for another --class, or, where the set shows none of it, add --absent."
+        )
+    whole = are_of_whole_pictures(seen) and not question.absent
+    if whole and question.open_close:
+        raise DataError(f"The labels of {seen[0].name!r} are of whole pictures; leave out --open-close.")
+    scores: dict[Subset, Mapping[str, Estimate]] = {}
+    judgements: dict[Subset, Judgement] = {}
+    for subset, kept in subsets(seen, leaks).items():
+        groups = [seen[i].group for i in kept]
+        if not whole:
+            scores[subset] = estimate_scores([looks[i].tally for i in kept], groups, seed=seed)
+        if whole or question.per_picture:
+            told = [looks[i].verdict for i in kept]
+            judgements[subset] = judge(told, groups, threshold=level.threshold, seed=seed)
+    tallies, verdicts = tuple(look.tally for look in looks), tuple(look.verdict for look in looks)
+    return Evaluation(tuple(seen), tallies, scores, leaks, *level, question, verdicts, judgements)
+
+
+def subsets(seen: Sequence[Item], leaks: Leaks) -> dict[Subset, list[int]]:
+    """Which pictures count: all, and, where some leak, the others."""
     kept: dict[Subset, list[int]] = {"all": list(range(len(seen)))}
     if leaks.names:
         kept["unleaked"] = [index for index, item in enumerate(seen) if item.name not in leaks.names]
-    return {
-        subset: estimate_scores([tallies[i] for i in indices], [seen[i].group for i in indices], seed=seed)
-        for subset, indices in kept.items()
-    }
+    return kept
 
 
 def view(predictor: Predictor, item: Item, threshold: float, question: Question) -> Viewed:
@@ -163,8 +209,10 @@ def views(predictor: Predictor, item: Item, threshold: float, questions: Sequenc
         assert question.class_name is not None
         name, noise, shape = question.class_name, question.noise, photo.shape[:2]
         target = np.zeros(shape, np.uint8) if question.absent else read_mask(item.mask, shape, (name,))[0]
-        predicted = maps[noise][predictor.card.classes.index(question.phrase or name)] >= threshold
-        yield Viewed(seen[noise], target, opened_and_closed(predicted) if question.open_close else predicted)
+        answer = maps[noise][predictor.card.classes.index(question.phrase or name)]
+        predicted = opened_and_closed(answer >= threshold) if question.open_close else answer >= threshold
+        verdict = Verdict(float(answer.max()), label_of(item.mask, target, name))
+        yield Viewed(seen[noise], target, predicted, verdict)
 
 
 def opened_and_closed(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

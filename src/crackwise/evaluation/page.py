@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
 import numpy as np
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 from numpy.typing import NDArray
 
 from crackwise.evaluation.evaluate import Evaluation, Viewed, view
 from crackwise.evaluation.metrics import scores_of
+from crackwise.evaluation.reliability import Bin, reliability_chart
+from crackwise.imaging.image import read_image
+from crackwise.imaging.overlay import shrink
 from crackwise.tally import Tally
 
 if TYPE_CHECKING:
     from crackwise.predictor import Predictor
 
-__all__ = ["Example", "draw_examples", "render_page"]
+__all__ = ["Example", "draw_examples", "draw_mistakes", "render_page"]
 
 EXAMPLES_EACH_END = 3
+MISTAKES_OF_EACH_KIND = 4
+MISTAKE_PX = 220
 PANEL_PX = 300
 TRUTH_RGB = (0, 158, 115)
 PREDICTED_RGB = (213, 94, 0)
@@ -30,6 +35,10 @@ MAIN_SCORES = ("pooled_crack_iou", "f1@2", "f1@5", "pooled_precision", "pooled_r
 OTHER_SCORES = (
     *("per_image_crack_iou", "per_image_f1", "cracked_crack_iou"),
     *("false_alarm_share", "false_alarm_share_50px", "false_alarm_px_per_megapixel"),
+)
+PICTURE_SCORES_SHOWN = (
+    *("accuracy", "f1", "precision", "recall", "auroc", "average_precision"),
+    *("calibration_error", "brier"),
 )
 
 
@@ -53,6 +62,23 @@ def draw_examples(predictor: Predictor, evaluation: Evaluation) -> list[Example]
         viewed = view(predictor, item, evaluation.threshold, evaluation.question)
         examples.append(Example(item.name, caption(row), jpeg_source(side_by_side(viewed))))
     return examples
+
+
+def draw_mistakes(evaluation: Evaluation) -> list[Example]:
+    """The pictures judged most wrongly: cracked ones of the lowest scores, crack-free ones of the highest."""
+    scores = np.array([verdict.score for verdict in evaluation.verdicts], np.float32)
+    labels = [verdict.label for verdict in evaluation.verdicts]
+    found, order = scores >= evaluation.threshold, np.argsort(scores, kind="stable").tolist()
+    missed = [i for i in order if labels[i] == 1 and not found[i]]
+    alarms = [i for i in reversed(order) if labels[i] == 0 and found[i]]
+    return [
+        Example(
+            evaluation.items[i].name,
+            f"{'cracked' if labels[i] else 'crack-free'}, score {scores[i]:.3f}",
+            jpeg_source(shrink(read_image(evaluation.items[i].image), MISTAKE_PX)),
+        )
+        for i in (*missed[:MISTAKES_OF_EACH_KIND], *alarms[:MISTAKES_OF_EACH_KIND])
+    ]
 
 
 def goodness_of(tallies: Sequence[Tally]) -> list[tuple[float, float]]:
@@ -97,10 +123,28 @@ def jpeg_source(pixels: NDArray[np.uint8]) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(content.tobytes()).decode()}"
 
 
-def render_page(record: Mapping[str, Any], examples: Mapping[str, Sequence[Example]]) -> str:
+def render_page(
+    record: Mapping[str, Any], examples: Mapping[str, Sequence[Example]], mistakes: Mapping[str, Sequence[Example]]
+) -> str:
     """The page of a record as `to_json` makes it."""
-    template = resources.files("crackwise.evaluation").joinpath("page.html").read_text(encoding="utf-8")
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(template).render(
-        record=record, examples=examples, main_scores=MAIN_SCORES, other_scores=OTHER_SCORES
+    environment = Environment(
+        loader=PackageLoader("crackwise.evaluation", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
+    return environment.get_template("page.html").render(
+        record=record,
+        examples=examples,
+        mistakes=mistakes,
+        main_scores=MAIN_SCORES,
+        other_scores=OTHER_SCORES,
+        picture_scores=PICTURE_SCORES_SHOWN,
+        chart=chart_of,
+    )
+
+
+def chart_of(judgement: Mapping[str, Any]) -> Markup:
+    """The reliability diagram of one judgement of the record."""
+    return reliability_chart([Bin(**each) for each in judgement["reliability"]])

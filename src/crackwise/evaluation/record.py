@@ -8,15 +8,21 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from crackwise.cascade import Cascade
 from crackwise.evaluation.bootstrap import CONFIDENCE, RESAMPLES, Estimate
+from crackwise.evaluation.classification import PICTURE_SCORES
 from crackwise.evaluation.evaluate import Evaluation, Subset
 from crackwise.evaluation.metrics import SCORES
+from crackwise.evaluation.pictures import Judgement
+from crackwise.evaluation.reliability import reliability
 from crackwise.predictor import Predictor
 
 __all__ = ["SCHEMA", "to_csv", "to_json"]
 
 SCHEMA = "crackwise.scores/1"
 DIGITS = 6
+WHOLE_PICTURES = "whole pictures"
+"""In the column ``averaging``: a row of `PICTURE_SCORES`."""
 COLUMNS = (
     *("set", "subset", "score", "averaging", "over", "tolerance_px"),
     *("value", "low", "high", "pictures", "photographs", "threshold"),
@@ -35,6 +41,7 @@ def to_json(predictor: Predictor, evaluations: Mapping[str, Evaluation], *, seed
             "runtime": predictor.runtime,
             "precision": predictor.precision,
         },
+        "cascade": predictor.models() if isinstance(predictor, Cascade) else None,
         "intervals": {
             "method": "expanded percentile bootstrap, whole photographs drawn with replacement",
             "confidence": CONFIDENCE,
@@ -44,6 +51,10 @@ def to_json(predictor: Predictor, evaluations: Mapping[str, Evaluation], *, seed
         "protocols": {
             name: {"title": score.title, **score.protocol._asdict(), "definition": score.definition}
             for name, score in SCORES.items()
+        },
+        "picture_protocols": {
+            name: {"title": score.title, "over": score.over, "definition": score.definition}
+            for name, score in PICTURE_SCORES.items()
         },
         "sets": {reference: set_record(evaluation) for reference, evaluation in evaluations.items()},
     }
@@ -59,12 +70,14 @@ def set_record(evaluation: Evaluation) -> dict[str, Any]:
         "noise": evaluation.question.noise,
         "threshold": evaluation.threshold,
         "threshold_source": evaluation.threshold_source,
+        "triage": evaluation.triage.to_dict() if evaluation.triage else None,
         "leaks": {
             "pictures": sorted(evaluation.leaks.names),
             "checked": list(evaluation.leaks.checked),
             "absent": list(evaluation.leaks.absent),
         },
         "subsets": {subset: subset_record(evaluation, subset) for subset in evaluation.scores},
+        "judgements": {subset: judgement_record(made) for subset, made in evaluation.judgements.items()},
     }
 
 
@@ -76,6 +89,23 @@ def subset_record(evaluation: Evaluation, subset: Subset) -> dict[str, Any]:
         "photographs": scores["per_image_f1"].photographs,
         "crack_free_pictures": scores["false_alarm_share"].pictures,
         "scores": {name: score_record(estimate) for name, estimate in scores.items()},
+    }
+
+
+def judgement_record(judgement: Judgement) -> dict[str, Any]:
+    """Pictures judged as wholes: their counts, scores and calibration."""
+    counts, whole = judgement.counts, judgement.estimates["accuracy"]
+    return {
+        "pictures": whole.pictures,
+        "photographs": whole.photographs,
+        "cracked_pictures": judgement.estimates["recall"].pictures,
+        "confusion": {
+            name: int(getattr(counts, name))
+            for name in ("true_negatives", "false_positives", "false_negatives", "true_positives")
+        },
+        "scores": {name: score_record(estimate) for name, estimate in judgement.estimates.items()},
+        "undefined": dict(judgement.undefined),
+        "reliability": [{key: defined(v) for key, v in each._asdict().items()} for each in reliability(counts)],
     }
 
 
@@ -105,3 +135,7 @@ def csv_rows(evaluations: Mapping[str, Evaluation]) -> Iterator[tuple[Any, ...]]
             for name, estimate in scores.items():
                 cells = score_record(estimate).values()
                 yield reference, subset, name, *SCORES[name].protocol, *cells, evaluation.threshold
+        for subset, judgement in evaluation.judgements.items():
+            for name, estimate in judgement.estimates.items():
+                protocol = WHOLE_PICTURES, PICTURE_SCORES[name].over, None
+                yield reference, subset, name, *protocol, *score_record(estimate).values(), evaluation.threshold

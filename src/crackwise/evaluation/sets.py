@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from crackwise.evaluation.evaluate import ASKED, UNKNOWN, Evaluation, Question, evaluate_each
 from crackwise.evaluation.leaks import Leaks
-from crackwise.evaluation.page import Example, draw_examples, render_page
+from crackwise.evaluation.page import Example, draw_examples, draw_mistakes, render_page
 from crackwise.evaluation.record import to_csv, to_json
 from crackwise.imaging.files import write_atomically
 
@@ -36,8 +36,9 @@ def evaluate_sets(
 ) -> dict[str, Evaluation]:
     """Evaluate on every set, named by its reference, with one threshold, and write the three files into ``out``.
 
-    A question for masks that are opened and closed is answered both ways, under a name of its own. ``by_phrase``: the
-    same model, its classes the phrases that the card names; every phrase of the class is then scored as well.
+    A set labelled picture by picture is judged so. A question for masks that are opened and closed is answered both
+    ways, under a name of its own. ``by_phrase``: the same model, its classes the phrases that the card names; every
+    phrase of the class is then scored as well.
 
     Raises:
         DataError: a set without pictures, or a label that cannot be used.
@@ -46,13 +47,17 @@ def evaluate_sets(
     """
     evaluations: dict[str, Evaluation] = {}
     examples: dict[str, list[Example]] = {}
+    mistakes: dict[str, list[Example]] = {}
 
     def answer(answering: Predictor, reference: str, questions: Mapping[str, Question]) -> None:
         known, asked = leaks.get(reference, UNKNOWN), list(questions.values())
         answers = evaluate_each(answering, sets[reference], asked, threshold=threshold, leaks=known, seed=seed)
         for name, evaluation in zip(questions, answers, strict=True):
             evaluations[name] = evaluation
-            examples[name] = draw_examples(answering, evaluation)
+            if evaluation.scores:
+                examples[name] = draw_examples(answering, evaluation)
+            if evaluation.judgements:
+                mistakes[name] = draw_mistakes(evaluation)
 
     for reference in sets:
         answer(predictor, reference, both_ways(reference, question))
@@ -62,7 +67,7 @@ def evaluate_sets(
     record = to_json(predictor, evaluations, seed=seed)
     write_atomically(out / "scores.json", f"{json.dumps(record, indent=2, ensure_ascii=False)}\n".encode())
     write_atomically(out / "scores.csv", to_csv(evaluations).encode())
-    write_atomically(out / "report.html", render_page(record, examples).encode())
+    write_atomically(out / "report.html", render_page(record, examples, mistakes).encode())
     return evaluations
 
 
@@ -78,4 +83,5 @@ def each_phrase(reference: str, question: Question, card: ModelCard) -> dict[str
 def both_ways(reference: str, question: Question) -> dict[str, Question]:
     """The question as it is, and under a second name with masks opened and closed where it asks for that."""
     plain = {reference: question._replace(open_close=False)}
-    return plain | ({f"{reference}, opened and closed 3x3": question} if question.open_close else {})
+    opened = {f"{reference}, opened and closed 3x3": question._replace(per_picture=False)}
+    return plain | (opened if question.open_close else {})

@@ -76,8 +76,8 @@ def appearing(path: Path) -> Iterator[Path]:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write a new folder of files by their names; it appears with all of them or not at all.
+def write_folder(folder: Path, files: Mapping[str, bytes] | Iterable[tuple[str, bytes]]) -> None:
+    """Write a new folder of files by their names, or one by one as they are made; it appears whole or not at all.
 
     Raises:
         CrackwiseError: there is something at ``folder`` already, it cannot be written, or the disk is full.
@@ -85,7 +85,7 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
     refuse_filled(folder)
     part = folder.parent / LEFTOVER.replace("*", secrets.token_hex(8))
     try:
-        for name, content in files.items():
+        for name, content in files.items() if isinstance(files, Mapping) else files:
             write_atomically(part / name, content)
         if folder.is_dir():
             folder.rmdir()

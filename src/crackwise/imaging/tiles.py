@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["predict_tiled", "split_axis"]
+__all__ = ["GRID_PX", "Span", "predict_tiled", "split_axis"]
 
 GRID_PX = 32
 """Tiles begin on multiples of this, where networks of stride up to 32 see the same grid as on the whole picture."""

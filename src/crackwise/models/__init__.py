@@ -5,13 +5,15 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError, validate_call
 
 from crackwise.errors import ModelError, needs_extra
+from crackwise.models.row import ModelRow
+from crackwise.models.table import MODELS
 
 if TYPE_CHECKING:  # the table can be listed without torch
     from torch import nn
@@ -29,29 +31,6 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True)
-class ModelRow:
-    """One network: what builds it, whose it is, and which sizes suit it."""
-
-    build: str
-    """``"module:function"``, imported when a model is asked for."""
-    summary: str
-    paper: str
-    licence: str
-    multiple_of: int = 1
-    """Tiles whose corners lie on multiples of this see the same grid as the whole picture."""
-    input_px: int | None = None
-    """Side of the pictures it was published with; None where there is no such size."""
-    start: str | None = None
-    """The option that says where the first weights come from: without it the network is the same, at random."""
-    fixed: Mapping[str, str] = field(default_factory=dict)
-    """Arguments of the builder that this row decides."""
-    small: Mapping[str, object] = field(default_factory=dict)
-    """Options that make it small enough to train in seconds; the tests of the table take it so."""
-    notes: tuple[str, ...] = ()
-    """What its user should know beside this: how it differs from its paper, and why; for its page in docs/models."""
-
-
-@dataclass(frozen=True, slots=True)
 class ParameterCount:
     """How many numbers a network holds; buffers are not counted."""
 
@@ -61,94 +40,7 @@ class ParameterCount:
     """Without the heads that only training uses."""
 
 
-def comparator(architecture: str, summary: str, paper: str) -> ModelRow:
-    """A row for one architecture of segmentation_models_pytorch."""
-    return ModelRow(
-        build="crackwise.models.comparators:build",
-        summary=summary,
-        paper=paper,
-        licence="MIT (segmentation_models_pytorch)",
-        multiple_of=32,
-        start="encoder_weights",
-        fixed={"architecture": architecture},
-        small={"encoder": "resnet18"},
-    )
-
-
-MODELS: dict[str, ModelRow] = {
-    "mobilenet_fpn": ModelRow(
-        build="crackwise.models.mobilenet:build",
-        summary="MobileNetV2 encoder, light top-down decoder; the packaged model",
-        paper="Sandler et al., CVPR 2018 (encoder); Lin et al., CVPR 2017 (decoder)",
-        licence="Apache-2.0",
-        multiple_of=64,
-        input_px=512,
-        start="encoder_weights",
-    ),
-    "hrsegnet": ModelRow(
-        build="crackwise.models.hrsegnet:build",
-        summary="high-resolution path guided by low-resolution semantics",
-        paper="Li et al., Automation in Construction 156, 2023, arXiv:2307.00270",
-        licence="Apache-2.0",
-        multiple_of=32,
-        input_px=400,
-        small={"base": 8},
-    ),
-    "unet": comparator("unet", "U-Net on any encoder", "Ronneberger et al., MICCAI 2015"),
-    "unetplusplus": comparator("unetplusplus", "U-Net with nested skips", "Zhou et al., IEEE TMI 39(6), 2020"),
-    "fpn": comparator("fpn", "feature pyramid with a segmentation head", "Kirillov et al., CVPR 2019"),
-    "linknet": comparator(
-        "linknet", "U-Net that adds instead of concatenating", "Chaurasia and Culurciello, VCIP 2017"
-    ),
-    "deeplabv3plus": comparator("deeplabv3plus", "atrous pyramid with a decoder", "Chen et al., ECCV 2018"),
-    "cracksam": ModelRow(
-        build="crackwise.models.cracksam:build",
-        summary="Segment Anything without prompts, two mask tokens per class; to be tuned",
-        paper="Kirillov et al., ICCV 2023; Ge et al., Construction and Building Materials 431, 2024",
-        licence="Apache-2.0 (network: transformers; SAM weights: Apache-2.0)",
-        input_px=448,
-        start="base",
-        small={"size": "tiny", "input_px": 64},
-    ),
-    "sam": ModelRow(
-        build="crackwise.models.sam:build",
-        summary="Segment Anything untouched, asked by a grid of points; a baseline without training",
-        paper="Kirillov et al., ICCV 2023",
-        licence="Apache-2.0 (network: transformers; SAM weights: Apache-2.0)",
-        input_px=1024,
-        start="base",
-        small={"size": "tiny", "input_px": 64, "points_per_side": 3},
-    ),
-    "sam2": ModelRow(
-        build="crackwise.models.sam2:build",
-        summary="the image encoder of SAM 2 under a convolutional head; to be tuned",
-        paper="Ravi et al., ICLR 2025",
-        licence="Apache-2.0 (network: transformers; SAM 2 weights: Apache-2.0)",
-        input_px=512,
-        start="base",
-        small={"size": "nano", "input_px": 64},
-    ),
-    "clipseg": ModelRow(
-        build="crackwise.models.clipseg:build",
-        summary="text prompts become classes; to be tuned",
-        paper="Lüddecke and Ecker, CVPR 2022",
-        licence="Apache-2.0 (network: transformers; CLIPSeg weights: Apache-2.0, CLIP: MIT)",
-        input_px=352,
-        start="base",
-        small={"size": "tiny"},
-    ),
-    "segformer": ModelRow(
-        build="crackwise.models.comparators:build_segformer",
-        summary="all-MLP decoder on the encoders mit_b0 to mit_b5",
-        paper="Xie et al., NeurIPS 2021",
-        licence="MIT (segmentation_models_pytorch); ImageNet weights of mit_*: non-commercial",
-        multiple_of=32,
-        start="encoder_weights",
-    ),
-}
-
-
-def build_model(name: str, classes: Sequence[str] = ("crack",), **options: object) -> nn.Module:
+def build_model(name: str, /, classes: Sequence[str] = ("crack",), **options: object) -> nn.Module:
     """A freshly initialised network of ``MODELS``; seed torch first for the same weights again.
 
     Options are those of the row's builder (see ``model_options``).

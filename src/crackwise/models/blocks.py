@@ -17,18 +17,22 @@ from torch.nn import functional as F
 __all__ = [
     "IMAGENET_MEAN",
     "IMAGENET_STD",
+    "AdaptivePool",
     "ConvBNReLU",
     "FixedSize",
+    "Merge",
     "MultipleOf",
     "Normalize",
     "Outputs",
     "TakesPrompts",
     "TrainingOnly",
     "TwoWay",
+    "kaiming_start",
     "map_outputs",
     "mean_over_looks",
     "pad_to_multiple",
     "reader_in",
+    "resize_like",
     "with_half_size",
 ]
 
@@ -67,12 +71,80 @@ class Normalize(nn.Module):
 
 
 class ConvBNReLU(nn.Sequential):
-    """3x3 convolution, batch normalisation, ReLU."""
+    """Convolution (3x3 if nothing else is said), batch normalisation, ReLU."""
 
-    def __init__(self, inputs: int, outputs: int, *, stride: int = 1, bias: bool = False) -> None:
+    def __init__(self, inputs: int, outputs: int, *, kernel_px: int = 3, stride: int = 1, bias: bool = False) -> None:
         super().__init__(
-            nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=bias), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
+            nn.Conv2d(inputs, outputs, kernel_px, stride, padding=kernel_px // 2, bias=bias),
+            nn.BatchNorm2d(outputs),
+            nn.ReLU(inplace=True),
         )
+
+
+class Merge(nn.Module):
+    """Upsample the coarse map to the fine one, concatenate, and mix."""
+
+    def __init__(self, coarse: int, fine: int, outputs: int) -> None:
+        super().__init__()
+        self.mix = nn.Sequential(
+            nn.Conv2d(coarse + fine, outputs, 1, bias=False),
+            nn.BatchNorm2d(outputs),
+            nn.ReLU(),
+            nn.Conv2d(outputs, outputs, 3, padding=1, bias=False),
+            nn.BatchNorm2d(outputs),
+            nn.ReLU(),
+        )
+
+    def forward(self, coarse_BCHW: Tensor, fine_BCHW: Tensor) -> Tensor:
+        """Two maps to one at the size of the fine one."""
+        # the 1x1 comes before the upsampling where it is cheaper: both are linear, so the sum is the same
+        weight: Tensor = self.mix[0].weight  # type: ignore[assignment]  # a Sequential forgets what it holds
+        channels = coarse_BCHW.shape[1]
+        weight_coarse, weight_fine = weight[:, :channels], weight[:, channels:]
+        up = F.interpolate(F.conv2d(coarse_BCHW, weight_coarse), scale_factor=2, mode="bilinear", align_corners=False)
+        h, w = fine_BCHW.shape[-2:]
+        x = up[..., :h, :w] + F.conv2d(fine_BCHW, weight_fine)
+        for layer in self.mix[1:]:
+            x = layer(x)
+        return x
+
+
+def kaiming_start(net: nn.Module) -> None:
+    """Kaiming normal weights and zero biases for convolutions, from torch's global generator."""
+    for module in net.modules():
+        if type(module) is nn.Conv2d:
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+
+def resize_like(x_BCHW: Tensor, like_BCHW: Tensor) -> Tensor:
+    """Bilinear resampling to the height and width of another map, pixel areas aligned."""
+    return F.interpolate(x_BCHW, like_BCHW.shape[-2:], mode="bilinear", align_corners=False)
+
+
+class AdaptivePool(nn.Module):
+    """Averages of ``side`` x ``side`` cells that cover the map, as `nn.AdaptiveAvgPool2d` takes them.
+
+    As two products with matrices of shares it can be exported for maps of any size, which the library's cannot.
+    """
+
+    def __init__(self, side: int) -> None:
+        super().__init__()
+        self.side = side
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, C, side, side)."""
+        h, w = x_BCHW.shape[-2:]
+        return self.shares(h, x_BCHW) @ x_BCHW @ self.shares(w, x_BCHW).T
+
+    def shares(self, length: int, like: Tensor) -> Tensor:
+        """What each cell takes of each of ``length`` rows or columns: (side, length), rows sum to one."""
+        cell = torch.arange(self.side, device=like.device)[:, None]
+        place = torch.arange(length, device=like.device)
+        inside = (place >= cell * length // self.side) & (place * self.side < (cell + 1) * length)
+        shares = inside.to(like.dtype)
+        return shares / shares.sum(1, keepdim=True)
 
 
 def pad_to_multiple(x_BCHW: Tensor, multiple: int) -> Tensor:

@@ -17,7 +17,7 @@ from crackwise.models import build_model
 __all__ = ["build_on_meta", "multiply_adds", "saved_for_backward"]
 
 
-def build_on_meta(name: str, classes: Sequence[str] = ("crack",), **options: object) -> nn.Module:
+def build_on_meta(name: str, /, classes: Sequence[str] = ("crack",), **options: object) -> nn.Module:
     """A network of ``MODELS`` whose weights have shapes and no values: any size in no time and no memory."""
     with torch.device("meta"), RangesOnCpu():
         return build_model(name, classes, **options)

@@ -13,9 +13,9 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from crackwise.models.blocks import ConvBNReLU, MultipleOf, Normalize, Outputs, TrainingOnly, TwoWay
+from crackwise.models.blocks import ConvBNReLU, MultipleOf, Normalize, Outputs, TrainingOnly, TwoWay, kaiming_start
 
-__all__ = ["HrSegNet", "build"]
+__all__ = ["HrSegNet", "build", "guided_blocks", "stem"]
 
 Even = Annotated[int, Field(ge=2, multiple_of=2)]
 Positive = Annotated[int, Field(ge=1)]
@@ -46,13 +46,8 @@ class HrSegNet(nn.Module):
         super().__init__()
         self.align_corners = align_corners
         self.normalize = Normalize((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
-        self.stem = nn.Sequential(
-            ConvBNReLU(3, base // 2, stride=2, bias=True), ConvBNReLU(base // 2, base, stride=2, bias=True)
-        )
-        self.blocks = nn.ModuleList(
-            GuidedBlock(base, wide, depth, first(base), align_corners=align_corners, project_first=project_first)
-            for wide, first in ((2 * base, to_stride_8), (4 * base, to_stride_16), (8 * base, to_stride_32))
-        )
+        self.stem = stem(base)
+        self.blocks = guided_blocks(base, depth, align_corners=align_corners, project_first=project_first)
         self.head = nn.Sequential(
             nn.BatchNorm2d(base),
             nn.ReLU(inplace=True),
@@ -62,7 +57,7 @@ class HrSegNet(nn.Module):
             nn.Conv2d(base, channels, 1),
         )
         self.auxiliary = TrainingOnly(auxiliary_head(base, channels) for _ in range(2))
-        initialise(self)
+        kaiming_start(self)
 
     def forward(self, x_BCHW: Tensor) -> Tensor | Outputs:
         """RGB in [0, 1] to maps of the same height and width."""
@@ -77,6 +72,21 @@ class HrSegNet(nn.Module):
             return main
         guided = zip(self.auxiliary, maps[:2], strict=True)
         return Outputs(main, tuple(resize(head(m), h, w, align_corners=self.align_corners) for head, m in guided))
+
+
+def stem(base: int) -> nn.Sequential:
+    """From the picture to ``base`` channels at stride 4."""
+    return nn.Sequential(
+        ConvBNReLU(3, base // 2, stride=2, bias=True), ConvBNReLU(base // 2, base, stride=2, bias=True)
+    )
+
+
+def guided_blocks(base: int, depth: int, *, align_corners: bool, project_first: bool) -> nn.ModuleList:
+    """The three blocks of the path at stride 4, each guided from further down."""
+    return nn.ModuleList(
+        GuidedBlock(base, wide, depth, first(base), align_corners=align_corners, project_first=project_first)
+        for wide, first in ((2 * base, to_stride_8), (4 * base, to_stride_16), (8 * base, to_stride_32))
+    )
 
 
 class GuidedBlock(nn.Module):
@@ -161,11 +171,3 @@ def auxiliary_head(base: int, channels: int) -> nn.Sequential:
 def resize(x_BCHW: Tensor, h: int, w: int, *, align_corners: bool) -> Tensor:
     """Bilinear resampling to height ``h`` and width ``w``."""
     return F.interpolate(x_BCHW, size=(h, w), mode="bilinear", align_corners=align_corners)
-
-
-def initialise(net: nn.Module) -> None:
-    """Kaiming normal weights and zero biases for convolutions, from torch's global generator."""
-    for module in net.modules():
-        if type(module) is nn.Conv2d:
-            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-            nn.init.zeros_(module.bias)  # type: ignore[arg-type]  # every convolution here has one

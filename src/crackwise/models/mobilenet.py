@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from crackwise.errors import ModelError
-from crackwise.models.blocks import mean_over_looks, with_half_size
+from crackwise.models.blocks import Merge, mean_over_looks, with_half_size
 
 __all__ = ["MobileNetFPN", "build", "load_encoder_weights"]
 
@@ -87,34 +87,6 @@ class Encoder(nn.Module):
             if i in LATERAL_STAGES:
                 maps.append(x)
         return maps
-
-
-class Merge(nn.Module):
-    """Upsample the coarse map to the fine one, concatenate, and mix."""
-
-    def __init__(self, coarse: int, fine: int, outputs: int) -> None:
-        super().__init__()
-        self.mix = nn.Sequential(
-            nn.Conv2d(coarse + fine, outputs, 1, bias=False),
-            nn.BatchNorm2d(outputs),
-            nn.ReLU(),
-            nn.Conv2d(outputs, outputs, 3, padding=1, bias=False),
-            nn.BatchNorm2d(outputs),
-            nn.ReLU(),
-        )
-
-    def forward(self, coarse_BCHW: Tensor, fine_BCHW: Tensor) -> Tensor:
-        """Two maps to one at the size of the fine one."""
-        # the 1x1 comes before the upsampling where it is cheaper: both are linear, so the sum is the same
-        weight: Tensor = self.mix[0].weight  # type: ignore[assignment]  # a Sequential forgets what it holds
-        channels = coarse_BCHW.shape[1]
-        weight_coarse, weight_fine = weight[:, :channels], weight[:, channels:]
-        up = F.interpolate(F.conv2d(coarse_BCHW, weight_coarse), scale_factor=2, mode="bilinear", align_corners=False)
-        h, w = fine_BCHW.shape[-2:]
-        x = up[..., :h, :w] + F.conv2d(fine_BCHW, weight_fine)
-        for layer in self.mix[1:]:
-            x = layer(x)
-        return x
 
 
 class MobileNetFPN(nn.Module):

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 from torch import nn
 
@@ -19,7 +20,20 @@ from crackwise.predictor import DataTerms, ModelCard
 from crackwise.training.recipe import Recipe
 from crackwise.training.whole import Tiling
 
-__all__ = ["card_of_start", "make_card", "read_card", "tiling_of"]
+__all__ = ["Forebears", "card_of_start", "make_card", "read_card", "tiling_of"]
+
+
+class Forebears(NamedTuple):
+    """The cards of the models that a run learns from: what those met, it has met."""
+
+    start: ModelCard | None
+    """Of the run whose weights it starts from."""
+    teacher: ModelCard | None
+
+    @property
+    def cards(self) -> tuple[ModelCard, ...]:
+        """Those there are."""
+        return tuple(card for card in self if card is not None)
 
 
 def make_card(
@@ -27,19 +41,18 @@ def make_card(
     data: CrackDataModule,
     model: nn.Module,
     *,
-    start: ModelCard | None,
+    forebears: Forebears,
     threshold: float,
     validation: Mapping[str, Mapping[str, float]],
     device: str,
 ) -> ModelCard:
-    """The card of a run: what it learnt from, under which terms, what it scored on validation, at which threshold.
-
-    ``start`` is the card of the run whose weights it started from: what that one met, this one has met.
-    """
+    """The card of a run: what it learnt from, under which terms, what it scored on validation, at which threshold."""
+    start, teacher = forebears
     sets = [DataTerms(name=part.config.ref, terms=terms_of(part.config.ref), role="train") for part in data.parts]
     sets += [DataTerms(name=reference, terms=terms_of(reference), role="val") for reference in recipe.data.val]
-    sets += [terms for terms in (start.data if start else ()) if terms.role != "test"]
-    leakage = " ".join(filter(None, (leakage_of(recipe, data), start.leakage if start else None))) or None
+    sets += [terms for card in forebears.cards for terms in card.data if terms.role != "test"]
+    leakage = " ".join(filter(None, (leakage_of(recipe, data), *(card.leakage for card in forebears.cards)))) or None
+    kept_apart = (held for held in recipe.data.held_out if all(held in card.kept_apart for card in forebears.cards))
     return ModelCard(
         name=recipe.name,
         version=version("crackwise"),
@@ -55,10 +68,11 @@ def make_card(
         **tiling_of(data, model)._asdict(),
         parameters=count_parameters(model).deployed,
         data=tuple(dict.fromkeys(sets)),
-        kept_apart=() if leakage else tuple(s for s in recipe.data.held_out if start is None or s in start.kept_apart),
+        kept_apart=() if leakage else tuple(kept_apart),
         started_from=f"{start.name}, {recipe.model.weights}"
         if start
         else start_of(recipe.model.name, recipe.model.options),
+        taught_by=f"{teacher.name}, {recipe.loss.distill.teacher}" if teacher and recipe.loss.distill else None,
         scores={ref: {"protocol": "validation, pooled pixels", **scores} for ref, scores in validation.items()},
         limits=recipe.limits,
         leakage=leakage,

@@ -20,6 +20,7 @@ from pydantic import (
 from crackwise.data.feed import DataConfig
 from crackwise.errors import RecipeError
 from crackwise.losses import LossConfig
+from crackwise.models import MODELS
 from crackwise.models.tuning import Tunings, leaves_a_base
 from crackwise.strict import Strict, faults
 
@@ -88,7 +89,7 @@ class TrainerConfig(Strict):
     """Compute the features of the frozen encoder once per view, and keep them in this form; for tunings that train
     nothing before them, and a fixed number of views (``data.views_per_picture``)."""
     cache_folder: str | None = None
-    """Where the features are kept; default: ``features`` in the run folder."""
+    """Where features, or a teacher's answers, are kept; default: in the run folder."""
     mlflow: str | None = None
     """Tracking address, for example ``sqlite:///mlflow.db``; nothing is logged there by default."""
 
@@ -152,14 +153,26 @@ class Recipe(Strict):
                 "trainer.frozen_bits=16 needs a tuning that leaves weights frozen, and trainer.precision=bf16-mixed or "
                 "16-mixed"
             )
-        if settings.cache and self.data.views_per_picture is None:
-            raise ValueError(f"trainer.cache={settings.cache} needs views that come again: set data.views_per_picture")
+        keep = self.loss.distill.keep if self.loss.distill else None
+        for name, value in {"trainer.cache": settings.cache, "loss.distill.keep": keep}.items():
+            if value and self.data.views_per_picture is None:
+                raise ValueError(f"{name}={value} needs views that come again: set data.views_per_picture")
+        if settings.cache and self.loss.distill:
+            raise ValueError("trainer.cache keeps no pictures to show to a teacher; leave it out, or loss.distill")
         if settings.cache and not frozen:
             raise ValueError(
                 f"trainer.cache={settings.cache} needs a tuning that leaves the encoder alone, such as head"
             )
         if settings.cache and settings.compile:
             raise ValueError("trainer.cache runs the encoder once: trainer.compile would gain nothing; leave it out")
+        return self
+
+    @model_validator(mode="after")
+    def labels_what_the_network_tells(self) -> Self:
+        """A classifier learns from labels of whole pictures, any other network from labels of pixels."""
+        row = MODELS.get(self.model.name)  # an unknown one has its own error where it is built
+        if row and row.answers != self.data.labels_of:
+            raise ValueError(f"{self.model.name} answers for {row.answers}: set data.labels_of: {row.answers}")
         return self
 
     @classmethod

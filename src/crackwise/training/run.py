@@ -6,7 +6,7 @@ import logging
 import math
 import platform
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAverag
 from lightning.pytorch.loggers import Logger
 from safetensors.torch import save
 from torch import nn
+from torch.utils.data import Dataset
 
 from crackwise.data.feed import CrackDataModule, Share
 from crackwise.data.folder import parse_reference
@@ -27,12 +28,12 @@ from crackwise.imaging.files import write_atomically
 from crackwise.losses import build_loss
 from crackwise.models.blocks import reader_in
 from crackwise.models.tuning import frozen_hash, leaves_a_base, trained_state
-from crackwise.predictor import ModelCard
 from crackwise.training.callbacks import MetricsTable, SeedEachEpoch
-from crackwise.training.card import card_of_start, make_card, tiling_of
+from crackwise.training.card import Forebears, card_of_start, make_card, tiling_of
 from crackwise.training.devices import run_on_devices, strategy_and_plugins
 from crackwise.training.economy import compiler_explained, economize
-from crackwise.training.features import FeatureStore, plan_features
+from crackwise.training.frozen.features import plan_features
+from crackwise.training.frozen.teacher import TaughtViews, Teacher, lesson_of, load_teacher, plan_answers
 from crackwise.training.load import BASE_KEY, SPELLING, network_of, spelled_by
 from crackwise.training.recipe import Recipe, load_recipe
 from crackwise.training.task import SegmentationTask
@@ -68,7 +69,9 @@ def fit(recipe: Recipe, out: Path, *, mlflow_parent: str | None = None) -> None:
     if recipe.trainer.threads:
         torch.set_num_threads(recipe.trainer.threads)
     seed_everything(recipe.seed, workers=True, verbose=False)
-    start = card_of_start(recipe)
+    distill = recipe.loss.distill
+    teacher = load_teacher(distill.teacher, recipe.data.classes) if distill else None
+    forebears = Forebears(card_of_start(recipe), teacher.card if teacher else None)
     data = CrackDataModule(recipe.data, seed=recipe.seed)
     model = network_of(recipe).to(memory_format=torch.channels_last)  # fast for convolutions on CPUs and GPUs alike
     base = frozen_hash(model) if leaves_a_base(recipe.tuning or ()) else None
@@ -87,12 +90,10 @@ def fit(recipe: Recipe, out: Path, *, mlflow_parent: str | None = None) -> None:
     with quiet_lightning(), compiler_explained():
         trainer = make_trainer(recipe, out, model, mlflow_parent)
         economize(model, recipe.trainer, precision=trainer.precision)
-        store = planned(recipe, out, task, data, trainer)
+        views = planned_views(recipe, out, task, data, trainer, teacher)
         if trainer.is_global_zero:
             write_atomically(out / "recipe.yaml", recipe.to_yaml().encode())
-        if store:
-            share = Share(trainer.global_rank, trainer.world_size)
-            data.views, task.shortcut = store.fill(share), store.shortcut
+        data.views = views(Share(trainer.global_rank, trainer.world_size))
         if recipe.optim.epochs == 0:
             state = untrained_state(trainer, task, data)
         else:
@@ -102,18 +103,28 @@ def fit(recipe: Recipe, out: Path, *, mlflow_parent: str | None = None) -> None:
         kept = out / "checkpoints" / f"{recipe.trainer.keep}.ckpt"
         state = state or torch.load(kept, map_location="cpu", weights_only=True)
         model = network_of(recipe) if recipe.trainer.strategy == "fsdp" else model  # that one is in pieces
-        save_run(out, recipe, start, model, data, state, base, device_name(trainer))
+        save_run(out, recipe, forebears, model, data, state, base, device_name(trainer))
     trainer.strategy.barrier()  # the run is whole when any of them returns
 
 
-def planned(
-    recipe: Recipe, out: Path, task: SegmentationTask, data: CrackDataModule, trainer: Trainer
-) -> FeatureStore | None:
-    """The features that steps will start from; None where they start from pictures."""
-    if recipe.trainer.cache is None or recipe.optim.epochs == 0:
-        return None
-    precision, device = trainer.precision_plugin.forward_context, trainer.strategy.root_device
-    return plan_features(recipe, out, task.model, data, device=device, precision=precision)
+def planned_views(
+    recipe: Recipe, out: Path, task: SegmentationTask, data: CrackDataModule, trainer: Trainer, teacher: Teacher | None
+) -> Callable[[Share], Dataset[Any]]:
+    """What will give the views that steps start from; nothing is written yet.
+
+    That is the pictures themselves, or what the frozen encoder or the teacher says of them, computed once.
+    """
+    device, config = trainer.strategy.root_device, recipe.loss.distill
+    if config and teacher:
+        task.lesson = lesson_of(config, teacher)
+    if recipe.trainer.cache and recipe.optim.epochs:
+        precision = trainer.precision_plugin.forward_context
+        store, task.shortcut = plan_features(recipe, out, task.model, data, device=device, precision=precision)
+        return store.fill
+    if config and config.keep and teacher and recipe.optim.epochs:
+        answers = plan_answers(recipe, out, teacher, data, device)
+        return lambda share: TaughtViews(answers.fill(share))
+    return lambda _: data.views
 
 
 def untrained_state(trainer: Trainer, task: SegmentationTask, data: CrackDataModule) -> dict[str, Any]:
@@ -228,7 +239,7 @@ def mlflow_logger(address: str, recipe: Recipe, out: Path, parent: str | None) -
 def save_run(
     out: Path,
     recipe: Recipe,
-    start: ModelCard | None,
+    forebears: Forebears,
     model: nn.Module,
     data: CrackDataModule,
     state: dict[str, Any],
@@ -248,7 +259,7 @@ def save_run(
         recipe,
         data,
         model,
-        start=start,
+        forebears=forebears,
         threshold=state["threshold"],
         validation=state["validation"],
         device=device,

@@ -16,7 +16,8 @@ from crackwise.losses import Loss
 from crackwise.models.blocks import Outputs
 from crackwise.models.tuning import Shortcut, anatomy_of, hold_frozen_statistics, trained_state
 from crackwise.processes import everyones
-from crackwise.training.features import KeptView
+from crackwise.training.frozen.kept import KeptView
+from crackwise.training.frozen.teacher import Lesson, TaughtView
 from crackwise.training.load import BASE_KEY
 from crackwise.training.recipe import OptimConfig
 from crackwise.training.schedule import rate_factor
@@ -63,6 +64,7 @@ class SegmentationTask(LightningModule):
         self.base = base
         self.frozen = {f"model.{name}" for name in model.state_dict().keys() - trained_state(model).keys()}
         self.shortcut: Shortcut | None = None
+        self.lesson: Lesson | None = None
         self.counts: list[SetCounts] = []
         self.threshold = 0.5
 
@@ -78,22 +80,25 @@ class SegmentationTask(LightningModule):
         result: Tensor | Outputs = self.model(image)
         return result
 
-    def training_step(self, batch: Sample | KeptView, _: int) -> Tensor:
-        """Loss of one batch; auxiliary heads add their share."""
-        outputs = self(batch.image) if isinstance(batch, Sample) else self.go_on(batch)
-        if isinstance(outputs, Outputs):
-            loss = self.loss(outputs.main.float(), batch.target)
-            for logits in outputs.auxiliary:
-                loss = loss + self.auxiliary_weight * self.loss(logits.float(), batch.target)
-        else:
-            loss = self.loss(outputs.float(), batch.target)
+    def training_step(self, batch: Sample | TaughtView | KeptView, _: int) -> Tensor:
+        """Loss of one batch; auxiliary heads add their share, and a teacher."""
+        outputs = self.go_on(batch) if isinstance(batch, KeptView) else self(batch.image)
+        main, auxiliary = outputs if isinstance(outputs, Outputs) else Outputs(outputs, ())
+        loss = self.loss(main.float(), batch.target)
+        for logits in auxiliary:
+            loss = loss + self.auxiliary_weight * self.loss(logits.float(), batch.target)
+        if self.lesson is not None:
+            assert not isinstance(batch, KeptView)  # the recipe sees to it
+            lesson = self.lesson(main, batch)
+            self.log("lesson", lesson, on_step=False, on_epoch=True, batch_size=len(batch.target))
+            loss = loss + lesson
         self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(batch.target))
         return loss
 
     def go_on(self, batch: KeptView) -> Tensor | Outputs:
         """What the network returns for the pictures of these features."""
         assert self.shortcut is not None
-        return self.shortcut(batch.features, batch.target.shape[-2:])
+        return self.shortcut(batch.kept, batch.target.shape[-2:])
 
     def on_validation_epoch_start(self) -> None:
         """Forget the last pass."""

@@ -10,7 +10,7 @@ import torch
 from pydantic import ValidationError
 from scipy import ndimage
 
-from crackwise.data.augment import AUGMENTATIONS, AugmentConfig, build_augmentation
+from crackwise.data.augment import AUGMENTATIONS, AugmentConfig, build_augmentation, whole
 from crackwise.data.sample import NOT_LABELLED, Sample
 
 SIDE_PX = 24
@@ -88,3 +88,50 @@ def test_a_kind_of_its_own_takes_no_settings_beside_it() -> None:
 
 def test_every_kind_of_a_recipe_is_a_row() -> None:
     assert set(AugmentConfig.model_fields["kind"].annotation.__args__) == set(AUGMENTATIONS)  # type: ignore[union-attr]
+
+
+def test_classification_turns_jitters_and_is_noisy_each_half_of_the_time() -> None:
+    augment = build_augmentation(AugmentConfig(kind="classification", crop_px=48))
+    colours = torch.tensor([0.3, 0.5, 0.6])[:, None, None].expand(3, 48, 48).clone()
+    colours[:, 20:24] = 0.1  # a level bar: turned it is not level
+    sample = Sample(colours, torch.ones(1, 48, 48, dtype=torch.uint8), "bar")
+    torch.manual_seed(0)
+    noisy, stds, plain = 0, [], 0
+    for _ in range(400):
+        view = augment(sample)
+        assert view.image.shape == (3, 48, 48)
+        assert 0 <= view.image.min() <= view.image.max() <= 1
+        assert (view.target == 1).all()
+        rough = (view.image[:, :5, 1:] - view.image[:, :5, :-1]).std() / 2**0.5
+        noisy += bool(rough > 0.01)
+        if rough > 0.01 and not (view.image[:, :5] > 0.95).any():
+            stds.append(float(rough))
+        plain += torch.equal(view.image, sample.image)
+    assert noisy == pytest.approx(200, abs=40)
+    assert plain == pytest.approx(50, abs=25)
+    assert 0.015 < min(stds) < 0.035
+    assert 0.08 < max(stds) < 0.115
+
+
+def test_classification_turns_by_up_to_thirty_degrees_and_mirrors_at_the_border(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    angles: list[float] = []
+    monkeypatch.setattr(whole, "turned", lambda planes, angle: (angles.append(angle), planes)[1])
+    augment = build_augmentation(AugmentConfig(kind="classification", crop_px=16))
+    sample = Sample(torch.full((3, 16, 16), 0.5), torch.zeros(1, 16, 16, dtype=torch.uint8), "grey")
+    torch.manual_seed(0)
+    for _ in range(400):
+        augment(sample)
+    assert len(angles) == pytest.approx(200, abs=40)
+    assert -30 <= min(angles) < -28
+    assert 28 < max(angles) <= 30
+
+
+@pytest.mark.parametrize("angle_deg", [-30.0, 7.0, 30.0])
+def test_a_turned_square_is_that_of_another_library(angle_deg: float) -> None:
+    y, x = np.mgrid[:40, :40] / 39
+    smooth = (0.5 + 0.2 * np.sin(5 * x) + 0.2 * np.cos(4 * y + x)).astype(np.float32)[None]
+    ours = whole.turned(torch.from_numpy(smooth), angle_deg).numpy()
+    theirs = ndimage.rotate(smooth, angle_deg, (1, 2), reshape=False, order=1, mode="mirror")
+    assert np.abs(ours - theirs).max() < 0.02

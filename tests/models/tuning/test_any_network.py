@@ -108,6 +108,18 @@ NETWORKS = {
             "model.layers_3.blocks.0.",
         ),
     ),
+    "hrnet": Network(
+        lambda: build_model("hrnet_fcn", width="w18_small"),
+        *(UNET, {"all": {"conv1", "conv2", "conv3", "0"}}, 19, None, 19, "stage4.0.branches.3.1."),
+    ),
+    "lraspp": Network(
+        lambda: build_model("lraspp"),
+        *("net.1.net.backbone.", {"all": {"0", "fc1", "fc2"}}, 12, None, 15, "15."),
+    ),
+    "vit_upernet": Network(
+        lambda: build_model("vit_upernet", size="nano", input_px=64),
+        *(UNET, FUSED | {"all": {"qkv", "proj"} | MLP, "mlp": MLP}, 8, r"\.norm\d\.", 4, "model.blocks.3."),
+    ),
     "timm_vit": Network(
         timm_vit, "net.blocks.", FUSED | {"all": {"qkv", "proj"} | MLP, "mlp": MLP}, 6, r"\.norm\d\.", 3, "2."
     ),

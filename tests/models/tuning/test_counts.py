@@ -1,4 +1,4 @@
-"""Every parameter count that the papers and their code state for a foundation model and its tunings.
+"""Every parameter count that the papers and their code state for a published network and its tunings.
 
 CrackSAM: Ge et al., Construction and Building Materials 431, 2024, tables 1 to 6. CLIPSeg and SAM 2: counted on the
 published configurations. ``total`` of CrackSAM grows with what a tuning puts in.
@@ -88,6 +88,18 @@ PARTS: list[tuple[str, str, tuple[str, ...], int]] = [
 """Every part that is stated on its own: network, size, names of its modules, how many numbers they hold."""
 
 
+BLOCK_OF_VIT_B = 7_087_872
+CLASSIFIERS = [
+    ("resnet50", "head", 23_512_130, 4_098),
+    ("resnet50", "first_blocks:0", 23_512_130, 23_512_130),
+    ("vit_b16", "head", 85_800_194, 1_538),
+    ("vit_b16", "last_blocks:2", 85_800_194, 2 * BLOCK_OF_VIT_B),
+    ("vit_b16", "first_blocks:10", 85_800_194, 2 * BLOCK_OF_VIT_B + 1_538),
+    ("vit_b16", "first_blocks:12", 85_800_194, 1_538),
+]
+"""The comparison of ResNet-50 with ViT-B/16: docs/classification.md."""
+
+
 def counts(name: str, tuning: object, **options: object) -> tuple[int, int]:
     """Total and trainable parameters."""
     model = build_on_meta(name, **options)
@@ -111,6 +123,11 @@ def test_clipseg(size: str, settings: dict[str, object], kind: str, total: int, 
 def test_sam2(size: str, encoder: int, lora: int) -> None:
     assert counts("sam2", "head", size=size, head="published") == (encoder + SAM2_HEAD, SAM2_HEAD)
     assert counts("sam2", "lora:4:all+head", size=size, head="published")[1] == lora + SAM2_HEAD
+
+
+@pytest.mark.parametrize(("name", "tuning", "total", "trainable"), CLASSIFIERS)
+def test_classifiers(name: str, tuning: str, total: int, trainable: int) -> None:
+    assert counts(name, tuning) == (total, trainable)
 
 
 @pytest.mark.parametrize(("name", "size", "modules", "count"), PARTS)

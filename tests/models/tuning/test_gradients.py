@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -81,6 +82,15 @@ MEANT: list[tuple[str, object, Belongs]] = [
     ("mobilenet_fpn", "adapter:4+head", lambda n: ".adapter." in n or not n.startswith("encoder")),
     ("mobilenet_fpn", "last_blocks:1", lambda n: n.startswith("encoder.stages.6.0.")),
     ("unet", "head", lambda n: ".encoder." not in n),
+    ("cracksam", "first_blocks:2", lambda n: "vision_encoder.layers.2." in n or in_sam_head(n)),
+    ("vit_b16", "first_blocks:1", lambda n: re.search(r"\.blocks\.[12]\.|\.head\.", n) is not None),
+    ("vit_b16", "first_blocks:0", lambda n: True),
+    ("vit_b16", "last_blocks:1+head", lambda n: ".blocks.2." in n or ".head." in n),
+    ("vit_b16", "lora:2+head", lambda n: ".lora_" in n or ".head." in n),
+    ("resnet50", "head", lambda n: ".head." in n),
+    ("resnet50", "first_blocks:3", lambda n: ".layer4.0." in n or ".head." in n),
+    ("resnet50", "lora:2:all+adapter:4", lambda n: ".lora_" in n or ".adapter." in n),
+    ("timm", "head", lambda n: ".head." in n),
 ]
 
 
@@ -175,6 +185,8 @@ def test_merged_and_unmerged_agree(name: str, tuning: object) -> None:
         ("loro:4", "no tuning 'loro'"),
         ("lora:4:q+lora:8:v", "lora is named 2 times"),
         ("full+lora:4", "full trains every weight"),
+        ("first_blocks:0+lora:4", "first_blocks trains every weight"),
+        ("first_blocks:-1", "greater than or equal to 0"),
         ("lora:4:qv:1", "lora:RANK:TARGETS"),
         ([], "at least 1"),
     ],
@@ -187,5 +199,6 @@ def test_a_wrong_tuning_says_what_is_right(tuning: object, says: str) -> None:
 def test_a_network_without_attention_says_so() -> None:
     with pytest.raises(ModelError, match="targets=all"):
         apply_tunings(build_model("mobilenet_fpn"), parse_tunings("lora:4"))
-    with pytest.raises(ModelError, match="17 blocks"):
-        apply_tunings(build_model("mobilenet_fpn"), parse_tunings("last_blocks:18"))
+    for kind in ("last_blocks", "first_blocks"):
+        with pytest.raises(ModelError, match=f"{kind}: .=18, but the encoder has 17 blocks"):
+            apply_tunings(build_model("mobilenet_fpn"), parse_tunings(f"{kind}:18"))

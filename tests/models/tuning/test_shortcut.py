@@ -29,6 +29,10 @@ FITS: list[tuple[str, object]] = [
     ("mobilenet_fpn", "last_blocks:3+head"),
     ("unet", "head"),
     ("deeplabv3plus", "head"),
+    ("lraspp", "head"),
+    ("lraspp", "last_blocks:3+head"),
+    ("hrnet_fcn", "head"),
+    ("vit_upernet", "last_blocks:1+head"),
 ]
 
 

@@ -8,7 +8,7 @@ from crackwise.data.augment.joints import draw_joints
 from crackwise.data.augment.paste import lay_relief, paste_crack
 from crackwise.data.augment.relabel import move_labels, narrow
 from crackwise.data.augment.views import random_view, varied
-from crackwise.data.augment.whole import cracksam, plain
+from crackwise.data.augment.whole import classification, cracksam, plain
 from crackwise.data.sample import Sample
 
 __all__ = [
@@ -28,6 +28,7 @@ AUGMENTATIONS: dict[str, Callable[[AugmentConfig], Callable[[Sample], Sample]]] 
     "varied": varied,
     "plain": plain,
     "cracksam": cracksam,
+    "classification": classification,
 }
 """Kind of an `AugmentConfig` to what makes its transform."""
 

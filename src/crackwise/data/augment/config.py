@@ -19,7 +19,7 @@ class AugmentConfig(Strict):
     ``varied`` takes all settings, the other kinds only ``crop_px``: they are what others published, or nothing.
     """
 
-    kind: Literal["varied", "plain", "cracksam"] = "varied"
+    kind: Literal["varied", "plain", "cracksam", "classification"] = "varied"
     """A row of `AUGMENTATIONS`."""
     crop_px: PositiveInt = 256
     """Side of a view."""

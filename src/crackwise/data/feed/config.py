@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, Self
 
@@ -9,8 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat
 
 from crackwise.data.augment import AugmentConfig
 from crackwise.data.catalog import DATASETS
-from crackwise.data.folder import Item, open_items, parse_reference, read_sample
+from crackwise.data.folder import Item, as_whole, open_items, parse_reference, read_sample
 from crackwise.data.splits import leaking
+from crackwise.data.twins import find_twins
 from crackwise.errors import DataError
 from crackwise.strict import Strict
 
@@ -46,6 +48,8 @@ class DataConfig(Strict):
     """Test sets: a training picture whose photograph is in one of them is a leak."""
     root: str | None = None
     classes: tuple[str, ...] = ("crack",)
+    labels_of: Literal["pixels", "pictures"] = "pixels"
+    """``pictures``, for classifiers: a mark anywhere, or the folder of a class, labels the whole picture."""
     leakage: Literal["refuse", "drop"] = "refuse"
     """``drop`` leaves out training pictures whose photograph is also in ``val`` or ``held_out``, and those of ``val``
     whose photograph is in ``held_out``."""
@@ -80,6 +84,24 @@ class DataConfig(Strict):
             )
         if self.augment.cracks_p and self.classes[0] != "crack":
             raise ValueError(f"augment.cracks_p draws cracks, the first of the classes is {self.classes[0]!r}")
+        return self
+
+    @model_validator(mode="after")
+    def labels_pictures_as_a_whole(self) -> Self:
+        """What draws, moves or narrows labels knows pixels only."""
+        if self.labels_of == "pixels":
+            return self
+        sets = [entry for entry in self.train if isinstance(entry, TrainingSet)]
+        of_pixels = {
+            "paste_p": self.paste_p,
+            "augment.cracks_p": self.augment.cracks_p,
+            "augment.kind=cracksam": self.augment.kind == "cracksam",
+            "labels: narrowed": any(entry.labels == "narrowed" for entry in sets),
+            "move_labels_px": any(entry.move_labels_px for entry in sets),
+        }
+        asked = [name for name, value in of_pixels.items() if value]
+        if asked:
+            raise ValueError(f"labels_of=pictures does not go with {', '.join(asked)}: they change labels of pixels")
         return self
 
     def augment_of(self, entry: TrainingSet) -> AugmentConfig:
@@ -117,8 +139,10 @@ def data_items(config: DataConfig) -> DataItems:
     sets = [entry if isinstance(entry, TrainingSet) else TrainingSet(ref=entry) for entry in config.train]
     for reference in (*(entry.ref for entry in sets if entry.labels != "no_crack"), *config.val):
         check_classes(reference, config.classes)
-    train = [(entry, open_items(entry.ref, root)) for entry in sets]
-    val = [(reference, open_items(reference, root)) for reference in config.val]
+    train = [(entry, labelled_items(entry.ref, config)) for entry in sets]
+    val = [(reference, labelled_items(reference, config)) for reference in config.val]
+    if config.labels_of == "pictures" and not config.allow_leakage:  # labels of pixels may be of several classes
+        refuse_twins([(entry.ref, items) for entry, items in train])
     for _, items in (*train, *val):
         read_sample(items[0], config.classes)  # labels that cannot be used are not found in the middle of an epoch
     tests = [item for reference in config.held_out for item in open_items(reference, root)]
@@ -142,6 +166,23 @@ def data_items(config: DataConfig) -> DataItems:
         if not items:
             raise DataError(f"All pictures of {reference} share a photograph with a test set: no validation is left.")
     return DataItems(kept, tuple(val), tuple(sorted(leaks)))
+
+
+def labelled_items(reference: str, config: DataConfig) -> tuple[Item, ...]:
+    """The pictures of a reference, their labels taken as the network answers."""
+    items = open_items(reference, Path(config.root) if config.root else None)
+    return tuple(map(as_whole, items)) if config.labels_of == "pictures" else items
+
+
+def refuse_twins(train: Sequence[tuple[str, tuple[Item, ...]]]) -> None:
+    """Refuse training sets that hold the same files: one is, in whole or in part, a copy of another."""
+    twins = find_twins([items for _, items in train])
+    if twins:
+        first, second = twins[0]
+        raise DataError(
+            f"{len(twins)} pictures of training lie in two sets byte for byte, for example {str(first)!r} and "
+            f"{str(second)!r}. Name only one of the two sets, or set data.allow_leakage: true to train all the same."
+        )
 
 
 def without(items: tuple[Item, ...], names: frozenset[str]) -> tuple[Item, ...]:

@@ -36,7 +36,7 @@ def mixed_in(views: Views, pictures: Sequence[str]) -> list[object]:
 def picture_hash(item: Item, hash_of: Callable[[Path], str]) -> str:
     """Of the picture, its label, and how that is read."""
     mask = item.mask
-    content = [hash_of(item.image), hash_of(mask.path), mask.kind, mask.key, mask.label]
+    content = [hash_of(item.image), hash_of(mask.path), mask.kind, mask.key, mask.label, mask.whole]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 

@@ -25,6 +25,8 @@ class Anatomy(NamedTuple):
     """Where the blocks are."""
     idle: tuple[str, ...] = ()
     """Parts of the encoder whose answer nothing reads. LoRA alone goes there too: published counts include it."""
+    blocks: tuple[str, ...] = ()
+    """The blocks of the encoder in order, where its lists do not tell."""
 
 
 def anatomy_of(model: nn.Module) -> Anatomy:
@@ -59,15 +61,18 @@ def within(anatomy: Anatomy, prefix: str) -> Anatomy:
         return tuple(".".join(filter(None, (prefix, name))) for name in names)
 
     scopes = {scope: seen(names) for scope, names in anatomy.scopes.items()}
-    return Anatomy(seen(anatomy.head), scopes, seen((anatomy.encoder,))[0], seen(anatomy.idle))
+    return Anatomy(seen(anatomy.head), scopes, seen((anatomy.encoder,))[0], seen(anatomy.idle), seen(anatomy.blocks))
 
 
 def named_blocks(model: nn.Module, anatomy: Anatomy) -> Iterator[tuple[str, nn.Module]]:
-    """The repeated blocks of the encoder in order.
+    """The repeated blocks of the encoder in order, as stated or found.
 
-    A block is a member of a list that does more than one multiplication by weights and has no such members itself: of
+    Found is a member of a list that does more than one multiplication by weights and has no such members itself: of
     a ResNet, ``layer1.0``, neither ``layer1`` nor ``layer1.0.conv1``. Idle ones are left out.
     """
+    if anatomy.blocks:
+        yield from ((name, model.get_submodule(name)) for name in anatomy.blocks)
+        return
     members = dict(listed_members(model.get_submodule(anatomy.encoder), anatomy.encoder))
     for name, module in members.items():
         if name not in anatomy.idle and not any(other.startswith(name + ".") for other in members):

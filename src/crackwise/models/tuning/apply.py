@@ -11,7 +11,16 @@ from torch import Tensor, nn
 from crackwise.errors import ModelError
 from crackwise.models.tuning.adapter import insert_adapters
 from crackwise.models.tuning.anatomy import Anatomy, anatomy_of, named_blocks
-from crackwise.models.tuning.config import Adapter, Full, Head, LastBlocks, LayerNorms, Lora, Tuning
+from crackwise.models.tuning.config import (
+    Adapter,
+    FirstBlocks,
+    Head,
+    LastBlocks,
+    LayerNorms,
+    Lora,
+    Tuning,
+    freezes_nothing,
+)
 
 __all__ = [
     "apply_tunings",
@@ -32,7 +41,7 @@ def apply_tunings(model: nn.Module, tunings: Sequence[Tuning]) -> nn.Module:
         ModelError: a tuning finds nothing to train in this network.
     """
     model.requires_grad_(False)
-    if any(isinstance(tuning, Full) for tuning in tunings):
+    if any(freezes_nothing(tuning) for tuning in tunings):
         return model.requires_grad_(True)
     anatomy = anatomy_of(model)
     chosen = [list(CHOICES[type(tuning)](model, anatomy, tuning)) for tuning in sorted(tunings, key=order)]
@@ -46,7 +55,7 @@ def apply_tunings(model: nn.Module, tunings: Sequence[Tuning]) -> nn.Module:
 
 def leaves_a_base(tunings: Sequence[Tuning]) -> bool:
     """Whether something stays as it was, so that what is learnt makes sense only on top of it."""
-    return bool(tunings) and not any(isinstance(tuning, Full) for tuning in tunings)
+    return bool(tunings) and not any(freezes_nothing(tuning) for tuning in tunings)
 
 
 def left_when_merged(tunings: Sequence[Tuning]) -> tuple[Tuning, ...]:
@@ -96,10 +105,20 @@ def choose_last_blocks(model: nn.Module, anatomy: Anatomy, tuning: LastBlocks) -
     return [parameter for _, block in blocks[-tuning.k :] for parameter in block.parameters()]
 
 
+def choose_first_blocks(model: nn.Module, anatomy: Anatomy, tuning: FirstBlocks) -> Parameters:
+    """Everything in the head, and in the blocks after the first ones."""
+    blocks = list(named_blocks(model, anatomy))
+    if tuning.n > len(blocks):
+        raise ModelError(f"first_blocks: n={tuning.n}, but the encoder has {len(blocks)} blocks.")
+    later = [parameter for _, block in blocks[tuning.n :] for parameter in block.parameters()]
+    return [*choose_head(model, anatomy, Head()), *later]
+
+
 CHOICES: Mapping[type, Callable[..., Parameters]] = {
     Head: choose_head,
     LayerNorms: choose_norms,
     LastBlocks: choose_last_blocks,
+    FirstBlocks: choose_first_blocks,
     Lora: choose_lora,
     Adapter: choose_adapter,
 }

@@ -10,6 +10,7 @@ from pydantic import (
     BeforeValidator,
     Field,
     NonNegativeFloat,
+    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     TypeAdapter,
@@ -20,6 +21,7 @@ from crackwise.strict import Strict
 __all__ = [
     "TUNINGS",
     "Adapter",
+    "FirstBlocks",
     "Full",
     "Head",
     "LastBlocks",
@@ -27,6 +29,7 @@ __all__ = [
     "Lora",
     "Tuning",
     "Tunings",
+    "freezes_nothing",
 ]
 
 LoraTargets = Literal["q", "v", "qv", "qkvo", "mlp", "all"]
@@ -90,7 +93,15 @@ class LastBlocks(Strict, use_attribute_docstrings=True):
     """How many."""
 
 
-Tuning = Annotated[Full | Head | Lora | Adapter | LayerNorms | LastBlocks, Field(discriminator="kind")]
+class FirstBlocks(Strict, use_attribute_docstrings=True):
+    """Head and encoder, but the first blocks, and what stands in none: patch embedding, positions, final norm, stem."""
+
+    kind: Literal["first_blocks"] = "first_blocks"
+    n: NonNegativeInt = 0
+    """How many stay frozen; 0 freezes nothing at all."""
+
+
+Tuning = Annotated[Full | Head | Lora | Adapter | LayerNorms | LastBlocks | FirstBlocks, Field(discriminator="kind")]
 
 TUNINGS: Mapping[str, tuple[type[Strict], tuple[str, ...]]] = {
     "full": (Full, ()),
@@ -99,6 +110,7 @@ TUNINGS: Mapping[str, tuple[type[Strict], tuple[str, ...]]] = {
     "adapter": (Adapter, ("dim", "scale")),
     "layernorm": (LayerNorms, ()),
     "last_blocks": (LastBlocks, ("k",)),
+    "first_blocks": (FirstBlocks, ("n",)),
 }
 """Kind to its settings and what the short form's parts mean: ``lora:4:qv``, ``adapter:32:0.2``, ``last_blocks:2``."""
 
@@ -122,14 +134,20 @@ def short(text: str) -> dict[str, Any]:
     return {"kind": kind, **dict(zip(names, values, strict=False))}
 
 
+def freezes_nothing(tuning: Tuning) -> bool:
+    """Whether it trains every weight of the network as it is."""
+    return isinstance(tuning, Full) or (isinstance(tuning, FirstBlocks) and not tuning.n)
+
+
 def that_agree(tunings: tuple[Tuning, ...]) -> tuple[Tuning, ...]:
-    """The same tunings, no two of a kind, and no other beside ``full``."""
+    """The same tunings, no two of a kind, and no other beside one that freezes nothing."""
     kinds = [tuning.kind for tuning in tunings]
     for kind in kinds:
         if kinds.count(kind) > 1:
             raise ValueError(f"{kind} is named {kinds.count(kind)} times; each kind may be named once")
-    if "full" in kinds and len(kinds) > 1:
-        raise ValueError("full trains every weight of the network as it is; name no other tuning beside it")
+    whole = [tuning.kind for tuning in tunings if freezes_nothing(tuning)]
+    if whole and len(kinds) > 1:
+        raise ValueError(f"{whole[0]} trains every weight of the network as it is; name no other tuning beside it")
     return tunings
 
 

@@ -16,8 +16,8 @@ from safetensors.torch import load_file
 
 from crackwise.data.feed import CrackDataModule, Views, view_hashes
 from crackwise.errors import DataError, ModelError, RecipeError
-from crackwise.training import features as features_module
-from crackwise.training.features import FeatureStore, narrowed, plan_features
+from crackwise.training.frozen.features import Features, plan_features
+from crackwise.training.frozen.kept import HEADER_BYTES, ViewStore, narrowed
 from crackwise.training.load import load_run, network_of
 from crackwise.training.recipe import Recipe
 from crackwise.training.run import train
@@ -42,7 +42,7 @@ def table(run: Path) -> list[dict[str, float]]:
         return [{name: float(row[name]) for name in row if name != "core_s"} for row in csv.DictReader(file)]
 
 
-def planned(recipe: Recipe, out: Path) -> FeatureStore:
+def planned(recipe: Recipe, out: Path) -> Features:
     """What a run would keep."""
     seed_everything(recipe.seed, verbose=False)
     data = CrackDataModule(recipe.data, seed=recipe.seed)
@@ -88,7 +88,7 @@ def test_a_run_from_features_has_the_losses_scores_and_weights_of_one_from_pictu
 
 
 HOOKS = {
-    "while features are computed": (FeatureStore, "write", 8),
+    "while features are computed": (ViewStore, "write", 8),
     "in an epoch": (SegmentationTask, "training_step", 5),
 }
 
@@ -104,7 +104,7 @@ def test_a_killed_run_resumes_to_the_same_weights_as_an_unbroken_one(
     with killed_at(owner, hook, at):
         train(recipe, tmp_path / "killed")
     before = files(tmp_path / "killed" / "features")
-    assert len(before) == (7 if owner is FeatureStore else 16)
+    assert len(before) == (7 if owner is ViewStore else 16)
     resumed = train(recipe, tmp_path / "killed")
     whole = len(before) // 3 * 3  # a batch of which a view is missing is computed again
     assert sum(written == before.get(path) for path, written in files(resumed / "features").items()) >= whole
@@ -154,11 +154,11 @@ def test_whatever_changes_a_view_changes_its_name(drawn_set: Path) -> None:
 
 @pytest.mark.parametrize(("form", "itemsize"), [("f32", 4), ("bf16", 2), ("f16", 2)])
 def test_what_is_announced_holds_what_is_kept(drawn_set: Path, tmp_path: Path, form: str, itemsize: int) -> None:
-    store = planned(recipe_for(drawn_set, trainer={"cache": form}), tmp_path / "run")
+    store = planned(recipe_for(drawn_set, trainer={"cache": form}), tmp_path / "run").store
     assert not (tmp_path / "run").exists()
     store.fill()
     for path in files(tmp_path / "run"):
-        assert path.stat().st_size <= store.bytes_per_view() <= path.stat().st_size + features_module.HEADER_BYTES
+        assert path.stat().st_size <= store.bytes_per_view() <= path.stat().st_size + HEADER_BYTES
         kept = load_file(path)
         assert {name: (tensor.shape, tensor.itemsize) for name, tensor in kept.items()} == {
             "0": ((256, 4, 4), itemsize),
@@ -208,7 +208,7 @@ def test_a_recipe_with_nothing_to_keep_is_refused(drawn_set: Path, changes: dict
 
 
 def test_a_damaged_file_of_features_is_one_sentence(drawn_set: Path, tmp_path: Path) -> None:
-    store = planned(recipe_for(drawn_set), tmp_path)
+    store = planned(recipe_for(drawn_set), tmp_path).store
     views = store.fill()
     draw = next(iter(store.paths))
     assert views[draw].target.shape == (1, 64, 64)
@@ -222,5 +222,5 @@ def test_a_feature_too_large_for_its_form_is_refused() -> None:
     assert narrowed(large, "bf16").dtype is torch.bfloat16
     assert narrowed(large, "f32") is large
     assert narrowed(large.bfloat16(), "f32").dtype is torch.bfloat16
-    with pytest.raises(RecipeError, match="Take bf16 or f32"):
+    with pytest.raises(RecipeError, match="bf16 or f32 instead"):
         narrowed(large, "f16")

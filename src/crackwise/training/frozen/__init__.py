@@ -1,0 +1,1 @@
+"""What frozen networks, an encoder or a teacher, say of training views; computed once and kept where wanted."""
