@@ -108,10 +108,6 @@ NETWORKS = {
             "model.layers_3.blocks.0.",
         ),
     ),
-    "hrnet": Network(
-        lambda: build_model("hrnet_fcn", width="w18_small"),
-        *(UNET, {"all": {"conv1", "conv2", "conv3", "0"}}, 19, None, 19, "stage4.0.branches.3.1."),
-    ),
     "lraspp": Network(
         lambda: build_model("lraspp"),
         *("net.1.net.backbone.", {"all": {"0", "fc1", "fc2"}}, 12, None, 15, "15."),
