@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.stats import binom, t
 
-from crackwise.evaluation.bootstrap import estimate_scores
+from crackwise.evaluation.bootstrap import draw_pictures, estimate_pictures, estimate_scores
 from crackwise.evaluation.metrics import SCORES
-from crackwise.evaluation.repeats import estimate_difference, estimate_mean
+from crackwise.evaluation.repeats import estimate_difference, estimate_mean, mean_of
 from crackwise.tally import Tally
 
 EMPTY = Tally(*[0.0] * len(Tally._fields))
@@ -111,3 +111,31 @@ def test_what_is_undefined_stays_so():
     one = estimate_mean([alarms([0, 1, 0])], names(3))["false_alarm_share_50px"]
     assert one.value == pytest.approx(1 / 3)
     assert np.isnan([one.low, one.high]).all()
+
+
+def judged(labels, shifts, groups):
+    """Runs that score pictures around their labels, each shifted by the luck of its seed."""
+    rng = np.random.default_rng(5)
+    noise = rng.normal(0, 0.3, len(labels))
+    scores = [np.clip(0.2 + 0.6 * labels + noise + shift, 0, 1) for shift in shifts]
+    return scores, mean_of([draw_pictures(each, labels, groups, threshold=0.5) for each in scores])
+
+
+def test_scores_of_whole_pictures_are_averaged_alike():
+    labels = np.arange(60) % 2
+    scores, mean = judged(labels, [-0.2, 0.0, 0.2], names(60))
+    alone = [estimate_pictures(each, labels, names(60), threshold=0.5) for each in scores]
+    for name, estimate in mean.items():
+        assert estimate.value == pytest.approx(np.mean([run[name].value for run in alone])), name
+        assert 0 <= estimate.low < estimate.value < estimate.high <= 1, name
+    widths = [[run[name].high - run[name].low for run in [mean, *alone]] for name in ("crack_free_recall", "recall")]
+    assert all(width > max(others) for width, *others in widths)  # the seeds disagree
+    assert mean["precision"].pictures == min((each >= 0.5).sum() for each in scores)
+
+
+def test_equal_runs_of_whole_pictures_vary_by_photograph_alone():
+    labels = np.arange(40) % 2
+    _, mean = judged(labels, [0.0] * 3, names(40))
+    accuracy = mean["accuracy"]
+    p, reach = accuracy.value, (accuracy.high - accuracy.low) / 2
+    assert reach == pytest.approx(t.ppf(0.975, 39) * np.sqrt(p * (1 - p) / 39), rel=0.06)

@@ -26,7 +26,7 @@ def write_page(tmp_path: Path, drawn_set: Path) -> WritePage:
             "val": [f"{drawn_set}:val"],
             "batch_size": 2,
             "steps_per_epoch": 1,
-            "augment": {"crop_px": 64},
+            "augment": {"crop_px": 32},
         },
         "optim": {"lr": 0.003, "epochs": 1},
         "trainer": {"accelerator": "cpu", "threads": 1},

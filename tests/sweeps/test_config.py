@@ -88,6 +88,7 @@ def test_the_command_line_goes_over_all_but_what_is_varied(order_of: OrderOf) ->
         ({"grid": {"seed": [1]}, "seeds": [1]}, "seeds and a swept seed"),
         ({**ONE, "evaluate": [{"data": "a", "scores": ["iuo"]}]}, "no score named 'iuo'"),
         ({**ONE, "evaluate": [{"data": "a", "scores": []}]}, "evaluate.0.scores"),
+        ({**ONE, "evaluate": [{"data": "a", "scores": ["auroc"], "open_close": True}]}, "highest probability"),
         (
             {**ONE, "evaluate": [{"data": "a", "scores": ["f1@2"]}] * 2},
             "evaluate: a is there twice",

@@ -22,13 +22,14 @@ from crackwise.tally import FloatArray, Tally
 __all__ = [
     "CONFIDENCE",
     "RESAMPLES",
+    "Draws",
     "Estimate",
+    "draw_pictures",
+    "draw_scores",
     "estimate_pictures",
     "estimate_scores",
     "interval",
     "photograph_sums",
-    "pictures_of",
-    "resample",
 ]
 
 CONFIDENCE = 0.95
@@ -46,21 +47,41 @@ class Estimate(NamedTuple):
     photographs: int
 
 
-def estimate_scores(tallies: Sequence[Tally], groups: Sequence[str], *, seed: int = 0) -> dict[str, Estimate]:
-    """Every score over the pictures, with the interval that 95 of 100 such samples of photographs would cover.
+class Draws(NamedTuple):
+    """One score of one predictor, and what it would be on other photographs."""
 
-    ``groups`` names the photograph of each picture. Fewer than two photographs give no interval.
-    """
+    value: float
+    resampled: FloatArray
+    """(``RESAMPLES``,): over each draw of photographs."""
+    pictures: int
+    photographs: int
+    is_share: bool
+    """A mean over photographs of numbers between 0 and 1."""
+    is_bounded: bool
+    """Lies between 0 and 1."""
+
+    def estimate(self) -> Estimate:
+        """The interval that 95 of 100 such samples of photographs would cover; fewer than two give none."""
+        low, high = interval(self.value, self.resampled, self.photographs, is_share=self.is_share)
+        return Estimate(self.value, low, high, self.pictures, self.photographs)
+
+
+def estimate_scores(tallies: Sequence[Tally], groups: Sequence[str], *, seed: int = 0) -> dict[str, Estimate]:
+    """Every score of pixels over the pictures; ``groups`` names the photograph of each."""
+    return {name: draws.estimate() for name, draws in draw_scores(tallies, groups, seed=seed).items()}
+
+
+def draw_scores(tallies: Sequence[Tally], groups: Sequence[str], *, seed: int = 0) -> dict[str, Draws]:
+    """Every score of pixels, over all photographs and over each draw of them."""
     sums = photograph_sums(tallies, groups)
     total, resampled = Tally(*sums.sum(0)), Tally(*resample(sums, seed).T)
-    estimates = {}
+    found = {}
     for name, score in SCORES.items():
-        value = float(score.formula(total))
         pictures = pictures_of(Tally(*sums.T), score.protocol)
-        n = int((pictures > 0).sum())
-        low, high = interval(value, score.formula(resampled), n, is_share=score.is_share)
-        estimates[name] = Estimate(value, low, high, int(pictures.sum()), n)
-    return estimates
+        rests_on = int(pictures.sum()), int((pictures > 0).sum())
+        values = float(score.formula(total)), score.formula(resampled)
+        found[name] = Draws(*values, *rests_on, score.is_share, is_bounded=score.is_share)
+    return found
 
 
 def photograph_sums(tallies: Sequence[Tally], groups: Sequence[str]) -> FloatArray:
@@ -99,6 +120,23 @@ def estimate_pictures(
     Raises:
         DataError: as `count_pictures`.
     """
+    drawn = draw_pictures(scores, labels, groups, threshold=threshold, seed=seed)
+    return {name: draws.estimate() for name, draws in drawn.items()}
+
+
+def draw_pictures(
+    scores: NDArray[np.floating],
+    labels: NDArray[np.integer],
+    groups: Sequence[str],
+    *,
+    threshold: float,
+    seed: int = 0,
+) -> dict[str, Draws]:
+    """Every score of pictures judged as a whole, over all photographs and over each draw of them.
+
+    Raises:
+        DataError: as `count_pictures`.
+    """
     values = picture_scores(count_pictures(scores, labels, threshold))
     photographs, index = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
     draws = [
@@ -106,13 +144,12 @@ def estimate_pictures(
         for times in draw_photographs(len(photographs), seed)
     ]
     kinds = kinds_of(labels, scores >= threshold)
-    estimates = {}
+    found = {}
     for name, row in PICTURE_SCORES.items():
-        value, resampled = float(values[name]), np.concatenate([draw[name] for draw in draws])
-        n = len(np.unique(index[kinds[row.over]]))
-        low, high = interval(value, resampled, n, is_share=row.is_share)
-        estimates[name] = Estimate(value, low, high, int(kinds[row.over].sum()), n)
-    return estimates
+        rests_on = int(kinds[row.over].sum()), len(np.unique(index[kinds[row.over]]))
+        resampled = np.concatenate([draw[name] for draw in draws])
+        found[name] = Draws(float(values[name]), resampled, *rests_on, row.is_share, is_bounded=True)
+    return found
 
 
 def kinds_of(labels: NDArray[np.integer], found: NDArray[np.bool_]) -> dict[Over, NDArray[np.bool_]]:

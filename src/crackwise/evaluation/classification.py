@@ -21,6 +21,7 @@ from crackwise.tally import FloatArray
 __all__ = [
     "BINS",
     "PICTURE_SCORES",
+    "WHOLE_PICTURES",
     "Over",
     "PictureCounts",
     "PictureScore",
@@ -32,6 +33,9 @@ __all__ = [
 
 BINS = 15
 """Of equal width on the score; a bin holds its lower end, the last one 1 as well."""
+
+WHOLE_PICTURES = "whole pictures"
+"""Where scores of pixels say how they average: a row of `PICTURE_SCORES`."""
 
 Over = Literal["all", "cracked", "crack-free", "judged cracked", "judged crack-free"]
 

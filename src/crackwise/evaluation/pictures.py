@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from crackwise.evaluation.bootstrap import Estimate, estimate_pictures
+from crackwise.evaluation.bootstrap import Draws, Estimate, draw_pictures
 from crackwise.evaluation.classification import PictureCounts, count_pictures, undefined
 
 if TYPE_CHECKING:  # the module imports torch, and a model file needs none
     from crackwise.data.folder import Item
     from crackwise.data.masks import Mask
 
-__all__ = ["OF_WHOLE_PICTURES", "Judgement", "Verdict", "are_of_whole_pictures", "judge", "label_of"]
+__all__ = ["OF_WHOLE_PICTURES", "Judgement", "Verdict", "are_of_whole_pictures", "draw_verdicts", "judge", "label_of"]
 
 OF_WHOLE_PICTURES = frozenset({"somewhere"})
 """Mask kinds that say a class is on the picture, not where: their sets are judged picture by picture."""
@@ -58,10 +58,25 @@ def label_of(mask: Mask, target: NDArray[np.uint8], class_name: str) -> int | No
 
 def judge(verdicts: Sequence[Verdict], groups: Sequence[str], *, threshold: float, seed: int) -> Judgement:
     """The pictures that are labelled, at the threshold; ``groups`` names the photograph of each."""
-    labelled = [(verdict, group) for verdict, group in zip(verdicts, groups, strict=True) if verdict.label is not None]
-    scores = np.array([verdict.score for verdict, _ in labelled], np.float32)
-    labels = np.array([verdict.label for verdict, _ in labelled], np.uint8)
+    scores, labels, _ = labelled(verdicts, groups)
     counts = count_pictures(scores, labels, threshold)
-    photographs = [group for _, group in labelled]
-    estimates = estimate_pictures(scores, labels, photographs, threshold=threshold, seed=seed)
-    return Judgement(counts, estimates, undefined(counts))
+    drawn = draw_verdicts(verdicts, groups, threshold=threshold, seed=seed)
+    return Judgement(counts, {name: draws.estimate() for name, draws in drawn.items()}, undefined(counts))
+
+
+def draw_verdicts(
+    verdicts: Sequence[Verdict], groups: Sequence[str], *, threshold: float, seed: int = 0
+) -> dict[str, Draws]:
+    """Every score of the pictures that are labelled, over all photographs and over each draw of them."""
+    scores, labels, photographs = labelled(verdicts, groups)
+    return draw_pictures(scores, labels, photographs, threshold=threshold, seed=seed)
+
+
+def labelled(
+    verdicts: Sequence[Verdict], groups: Sequence[str]
+) -> tuple[NDArray[np.float32], NDArray[np.uint8], list[str]]:
+    """Scores (n,), labels (n,) and photographs of the pictures that have a label."""
+    kept = [(verdict, group) for verdict, group in zip(verdicts, groups, strict=True) if verdict.label is not None]
+    scores = np.array([verdict.score for verdict, _ in kept], np.float32)
+    labels = np.array([verdict.label for verdict, _ in kept], np.uint8)
+    return scores, labels, [group for _, group in kept]

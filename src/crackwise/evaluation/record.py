@@ -10,7 +10,7 @@ from typing import Any
 
 from crackwise.cascade import Cascade
 from crackwise.evaluation.bootstrap import CONFIDENCE, RESAMPLES, Estimate
-from crackwise.evaluation.classification import PICTURE_SCORES
+from crackwise.evaluation.classification import PICTURE_SCORES, WHOLE_PICTURES
 from crackwise.evaluation.evaluate import Evaluation, Subset
 from crackwise.evaluation.metrics import SCORES
 from crackwise.evaluation.pictures import Judgement
@@ -21,8 +21,6 @@ __all__ = ["SCHEMA", "to_csv", "to_json"]
 
 SCHEMA = "crackwise.scores/1"
 DIGITS = 6
-WHOLE_PICTURES = "whole pictures"
-"""In the column ``averaging``: a row of `PICTURE_SCORES`."""
 COLUMNS = (
     *("set", "subset", "score", "averaging", "over", "tolerance_px"),
     *("value", "low", "high", "pictures", "photographs", "threshold"),

@@ -10,60 +10,54 @@ outside of them is never drawn.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy.stats import t
 
-from crackwise.evaluation.bootstrap import CONFIDENCE, Estimate, interval, photograph_sums, pictures_of, resample
-from crackwise.evaluation.metrics import SCORES, scores_of
+from crackwise.evaluation.bootstrap import CONFIDENCE, Draws, Estimate, draw_scores, interval
 from crackwise.tally import FloatArray, Tally
 
-__all__ = ["estimate_difference", "estimate_mean"]
+__all__ = ["estimate_difference", "estimate_mean", "mean_of"]
 
 Runs = Sequence[Sequence[Tally]]
 """The tallies of every run, a run per seed, the same pictures in the same order."""
 
 
 def estimate_mean(runs: Runs, groups: Sequence[str], *, seed: int = 0) -> dict[str, Estimate]:
-    """Every score, averaged over the runs. ``groups`` names the photograph of each picture."""
-    scored = [run_scores(run, groups, seed) for run in runs]
-    return {
-        name: estimate([run[name] for run in scored], runs[0], groups, name, is_share=SCORES[name].is_share)
-        for name in SCORES
-    }
+    """Every score of pixels, averaged over the runs. ``groups`` names the photograph of each picture."""
+    return mean_of([draw_scores(run, groups, seed=seed) for run in runs])
+
+
+def mean_of(runs: Sequence[Mapping[str, Draws]]) -> dict[str, Estimate]:
+    """Every score, averaged over runs whose draws are of the same photographs."""
+    return {name: estimate([run[name] for run in runs]) for name in runs[0]}
 
 
 def estimate_difference(runs: Runs, others: Runs, groups: Sequence[str], *, seed: int = 0) -> dict[str, Estimate]:
     """By how much every score of the runs is above that of the others, pair by pair: same seed, same photographs."""
     pairs = [
-        (run_scores(run, groups, seed), run_scores(other, groups, seed))
+        (draw_scores(run, groups, seed=seed), draw_scores(other, groups, seed=seed))
         for run, other in zip(runs, others, strict=True)
     ]
-    return {
-        name: estimate([a[name] - b[name] for a, b in pairs], runs[0], groups, name, is_share=False) for name in SCORES
-    }
+    return {name: estimate([difference(a[name], b[name]) for a, b in pairs]) for name in pairs[0][0]}
 
 
-def run_scores(run: Sequence[Tally], groups: Sequence[str], seed: int) -> dict[str, FloatArray]:
-    """Every score of one run: over all photographs, then over each draw of them."""
-    sums = photograph_sums(run, groups)
-    return scores_of(Tally(*np.vstack([sums.sum(0), resample(sums, seed)]).T))
+def difference(a: Draws, b: Draws) -> Draws:
+    """By how much one is above the other; no share, whatever the two are."""
+    return a._replace(value=a.value - b.value, resampled=a.resampled - b.resampled, is_share=False, is_bounded=False)
 
 
-def estimate(
-    runs: Sequence[FloatArray], tallies: Sequence[Tally], groups: Sequence[str], name: str, *, is_share: bool
-) -> Estimate:
-    """The mean over runs of one score, or of one difference, each with its value first and then the resampled ones."""
-    pictures = pictures_of(Tally(*photograph_sums(tallies, groups).T), SCORES[name].protocol)
-    photographs = int((pictures > 0).sum())
-    values, resampled = np.array(runs)[:, 0], np.mean(np.array(runs)[:, 1:], axis=0)
+def estimate(runs: Sequence[Draws]) -> Estimate:
+    """The mean over runs of one score, or of one difference; it rests on no more than each of them does."""
+    values, resampled = np.array([run.value for run in runs]), np.mean([run.resampled for run in runs], axis=0)
+    pictures, photographs = min(run.pictures for run in runs), min(run.photographs for run in runs)
     low, high = spread(values, resampled, photographs)
     if low == high:
-        low, high = interval(float(values.mean()), resampled, photographs, is_share=is_share)
-    ends = (0.0, 1.0) if is_share else (None, None)
+        low, high = interval(float(values.mean()), resampled, photographs, is_share=runs[0].is_share)
+    ends = (0.0, 1.0) if runs[0].is_bounded else (None, None)
     low, high = np.clip((low, high), *ends).tolist()
-    return Estimate(float(values.mean()), low, high, int(pictures.sum()), photographs)
+    return Estimate(float(values.mean()), low, high, pictures, photographs)
 
 
 def spread(values: FloatArray, resampled: FloatArray, photographs: int) -> tuple[float, float]:

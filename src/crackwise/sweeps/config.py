@@ -9,10 +9,10 @@ from pydantic import Field, PositiveInt, ValidationError, field_validator, model
 
 from crackwise.errors import RecipeError
 from crackwise.evaluation.evaluate import Question
-from crackwise.evaluation.metrics import SCORES
 from crackwise.evaluation.noise import NOISES
 from crackwise.predictor import Probability
 from crackwise.strict import Strict, faults
+from crackwise.sweeps.scores import SHOWN
 from crackwise.training.recipe import read_values
 
 __all__ = ["Case", "Choice", "Listed", "PublishedConfig", "Range", "Search", "Sweep", "load_sweep"]
@@ -68,7 +68,7 @@ class Case(Strict):
     data: str
     """A reference, as ``--data`` of ``crackwise evaluate`` takes it; looked for in the recipe's ``data.root``."""
     scores: Annotated[dict[str, str | None], Field(min_length=1)]
-    """Rows of ``SCORES`` to show; each with the published column it is laid beside, or none. A list names none."""
+    """Rows of ``SHOWN``; each with the published column it is laid beside, or none. A list names none."""
     threshold: Probability | None = None
     """Default: the one of each run's card."""
     noise: str | None = None
@@ -86,20 +86,23 @@ class Case(Strict):
 
     @model_validator(mode="after")
     def is_known(self) -> Self:
-        """Scores and noises of the tables."""
+        """Scores and noises of the tables, and nothing that is asked for in vain."""
         for name in self.scores:
-            if name not in SCORES:
-                raise ValueError(f"no score named {name!r}; there is {', '.join(SCORES)}")
+            if name not in SHOWN:
+                raise ValueError(f"no score named {name!r}; there is {', '.join(SHOWN)}")
         if self.noise is not None and self.noise not in NOISES:
             raise ValueError(f"no noise named {self.noise!r}; there is {', '.join(NOISES)}")
         if self.phrase is not None and self.class_name is None:
             raise ValueError("a phrase asks for a class: name it with class")
+        if self.open_close and self.question.per_picture:
+            raise ValueError("a picture is judged by its highest probability, which open_close leaves as it is")
         return self
 
     @property
     def question(self) -> Question:
         """What is asked of the set."""
-        return Question(self.class_name, self.absent, self.open_close, self.phrase, self.noise)
+        whole = any(not SHOWN[name].is_of_pixels for name in self.scores)
+        return Question(self.class_name, self.absent, self.open_close, self.phrase, self.noise, per_picture=whole)
 
     @property
     def title(self) -> str:

@@ -9,9 +9,9 @@ from typing import Any
 from pydantic import ValidationError, field_validator
 
 from crackwise.errors import RecipeError
-from crackwise.evaluation.metrics import SCORES
 from crackwise.strict import Strict, faults
 from crackwise.sweeps.config import Case, Sweep
+from crackwise.sweeps.scores import SHOWN
 from crackwise.training.recipe import read_values
 
 __all__ = ["PublishedColumn", "PublishedRow", "PublishedTable", "differences", "load_published"]
@@ -21,7 +21,7 @@ class PublishedColumn(Strict):
     """What the numbers of one column are, in our words."""
 
     score: str
-    """The row of ``SCORES`` with the same definition."""
+    """The row of ``SHOWN`` with the same definition."""
     data: str
     """A reference, or words where the pictures are not public."""
     threshold: float | None = None
@@ -33,8 +33,8 @@ class PublishedColumn(Strict):
     @classmethod
     def is_known(cls, value: str) -> str:
         """A row of the table."""
-        if value not in SCORES:
-            raise ValueError(f"no score named {value!r}; there is {', '.join(SCORES)}")
+        if value not in SHOWN:
+            raise ValueError(f"no score named {value!r}; there is {', '.join(SHOWN)}")
         return value
 
 
@@ -105,9 +105,9 @@ def unlike(what: str, ours: str, theirs: str) -> Iterator[str]:
 
 def spelled(score: str) -> str:
     """A score with its protocol: ``"crack IoU (per image, over all pictures)"``."""
-    row = SCORES[score]
-    within = f", within {row.protocol.tolerance_px} px" if row.protocol.tolerance_px else ""
-    return f"{row.title} ({row.protocol.averaging}, over {row.protocol.over} pictures{within})"
+    row = SHOWN[score]
+    within = f", within {row.tolerance_px} px" if row.tolerance_px else ""
+    return f"{row.title} ({row.averaging}, over {row.over} pictures{within})"
 
 
 def level(threshold: float | None) -> str:

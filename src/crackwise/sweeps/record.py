@@ -5,21 +5,19 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from crackwise.errors import DataError
-from crackwise.evaluation.bootstrap import CONFIDENCE, RESAMPLES, Estimate, estimate_scores
-from crackwise.evaluation.metrics import SCORES
-from crackwise.evaluation.repeats import estimate_mean
+from crackwise.evaluation.bootstrap import CONFIDENCE, RESAMPLES
 from crackwise.imaging.files import write_atomically
 from crackwise.sweeps.config import Case, Sweep
-from crackwise.sweeps.judge import Verdict, verdicts_of
+from crackwise.sweeps.judge import findings_of
 from crackwise.sweeps.outcome import core_minutes, error_of, parameters_of, state_of, validation_score
 from crackwise.sweeps.page import render_page
 from crackwise.sweeps.plan import Arm, Run
 from crackwise.sweeps.published import PublishedRow, PublishedTable, differences
+from crackwise.sweeps.scores import SHOWN, Findings, estimate
 from crackwise.sweeps.table import to_csv
 from crackwise.training.card import read_card
 
@@ -51,7 +49,7 @@ def write_record(sweep: Sweep, arms: Sequence[Arm], published: PublishedTable | 
 def record_of(sweep: Sweep, arms: Sequence[Arm], published: PublishedTable | None) -> Record:
     """The whole record, ready for ``json.dumps``; what is undefined or not there yet is None."""
     columns = [Column(case, score, of) for case in sweep.evaluate for score, of in case.scores.items()]
-    verdicts = {run.folder: verdicts_of(run.folder) for arm in arms for run in arm.runs}
+    findings = {run.folder: findings_of(run.folder) for arm in arms for run in arm.runs}
     return {
         "schema": SCHEMA,
         "name": sweep.name,
@@ -63,8 +61,8 @@ def record_of(sweep: Sweep, arms: Sequence[Arm], published: PublishedTable | Non
             "resamples": RESAMPLES,
         },
         "published": None if sweep.published is None or published is None else published_record(sweep, arms, published),
-        "columns": [column_record(column, published, verdicts.values()) for column in columns],
-        "rows": [arm_record(arm, columns, published, verdicts) for arm in arms],
+        "columns": [column_record(column, published, findings.values()) for column in columns],
+        "rows": [arm_record(arm, columns, published, findings) for arm in arms],
     }
 
 
@@ -82,17 +80,19 @@ def published_record(sweep: Sweep, arms: Sequence[Arm], table: PublishedTable) -
 
 
 def column_record(
-    column: Column, published: PublishedTable | None, verdicts: Iterable[Mapping[str, Verdict]]
+    column: Column, published: PublishedTable | None, findings: Iterable[Mapping[str, Findings]]
 ) -> Record:
     """What stands in a column, and what keeps it from the published one."""
-    case, score = column.case, SCORES[column.score]
-    judged = next((known[case.title] for known in verdicts if case.title in known), None)
+    case, score = column.case, SHOWN[column.score]
+    judged = next((known[case.title] for known in findings if case.title in known), None)
     beside = published.columns[column.published] if published and column.published else None
     return {
         "case": case.title,
         "score": column.score,
         "title": score.title,
-        **score.protocol._asdict(),
+        "averaging": score.averaging,
+        "over": score.over,
+        "tolerance_px": score.tolerance_px,
         "definition": score.definition,
         "threshold": "of each card" if case.threshold is None else case.threshold,
         "pictures": None if judged is None else len(judged.tallies),
@@ -107,12 +107,12 @@ def arm_record(
     arm: Arm,
     columns: Sequence[Column],
     published: PublishedTable | None,
-    verdicts: Mapping[Path, Mapping[str, Verdict]],
+    findings: Mapping[Path, Mapping[str, Findings]],
 ) -> Record:
     """One row: its seeds joined, then each of them."""
     beside = published.rows.get(arm.name) if published else None
     count = parameters_of(arm.runs[0].recipe)
-    runs = [run_record(run, columns, beside, verdicts[run.folder]) for run in arm.runs]
+    runs = [run_record(run, columns, beside, findings[run.folder]) for run in arm.runs]
     done = [run for run in runs if run["state"] == "finished"]
     return {
         "name": arm.name,
@@ -124,13 +124,13 @@ def arm_record(
         "published_note": beside.note if beside else "",
         "core_minutes": mean_of(done, "core_minutes"),
         "validation_score": mean_of(done, "validation_score"),
-        "cells": [cell(column, beside, [verdicts[run.folder] for run in arm.runs]) for column in columns],
+        "cells": [cell(column, beside, [findings[run.folder] for run in arm.runs]) for column in columns],
         "runs": runs,
     }
 
 
 def run_record(
-    run: Run, columns: Sequence[Column], beside: PublishedRow | None, verdicts: Mapping[str, Verdict]
+    run: Run, columns: Sequence[Column], beside: PublishedRow | None, findings: Mapping[str, Findings]
 ) -> Record:
     """One training."""
     state, score = state_of(run), validation_score(run)
@@ -142,14 +142,23 @@ def run_record(
         "core_minutes": round(core_minutes(run), 3),
         "validation_score": None if score is None else round(score, DIGITS),
         "threshold": read_card(run.folder).threshold if state == "finished" else None,
-        "cells": [cell(column, beside, [verdicts]) for column in columns],
+        "cells": [cell(column, beside, [findings]) for column in columns],
     }
 
 
-def cell(column: Column, beside: PublishedRow | None, verdicts: Sequence[Mapping[str, Verdict]]) -> Record:
-    """A score over the seeds that were judged, its interval, the published number and by how much ours is above it."""
-    found = tuple(known[column.case.title] for known in verdicts if column.case.title in known)
-    value, low, high = estimates(column.case.title, found)[column.score][:3] if found else (math.nan,) * 3
+def cell(column: Column, beside: PublishedRow | None, findings: Sequence[Mapping[str, Findings]]) -> Record:
+    """A score over the seeds that were judged, its interval, the published number and by how much ours is above it.
+
+    Raises:
+        DataError: the seeds were judged on different pictures.
+    """
+    title = column.case.title
+    found = tuple(known[title] for known in findings if title in known)
+    if len({each.groups for each in found}) > 1:
+        raise DataError(
+            f"The pictures of {title} have changed between two runs. Delete tests.json in the older folder."
+        )
+    value, low, high = estimate(column.score, found)[:3] if found else (math.nan,) * 3
     there = math.nan if beside is None else beside.scores.get(column.published or "", math.nan)
     numbers = {
         "value": value,
@@ -161,21 +170,6 @@ def cell(column: Column, beside: PublishedRow | None, verdicts: Sequence[Mapping
         "difference_high": high - there,
     }
     return {name: None if math.isnan(number) else round(number, DIGITS) for name, number in numbers.items()}
-
-
-@lru_cache
-def estimates(title: str, verdicts: tuple[Verdict, ...]) -> dict[str, Estimate]:
-    """Every score on one case, averaged over runs that differ in the seed.
-
-    Raises:
-        DataError: they were judged on different pictures.
-    """
-    if len({verdict.groups for verdict in verdicts}) > 1:
-        raise DataError(
-            f"The pictures of {title} have changed between two runs. Delete tests.json in the older folder."
-        )
-    runs, groups = [verdict.tallies for verdict in verdicts], verdicts[0].groups
-    return estimate_scores(runs[0], groups) if len(runs) == 1 else estimate_mean(runs, groups)
 
 
 def mean_of(runs: Sequence[Record], name: str) -> float | None:

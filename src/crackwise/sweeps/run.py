@@ -14,7 +14,7 @@ from crackwise.errors import CrackwiseError, ModelError, RecipeError
 from crackwise.imaging.files import refuse_filled, write_atomically
 from crackwise.models import ParameterCount
 from crackwise.sweeps.config import Sweep, load_sweep
-from crackwise.sweeps.judge import judge, refuse_missing_sets
+from crackwise.sweeps.judge import judge, refuse_unfit_sets
 from crackwise.sweeps.outcome import State, mark_failed, parameters_of, state_of, validation_score
 from crackwise.sweeps.plan import Arm, Run, arm_of, arms_of, described
 from crackwise.sweeps.published import PublishedTable, load_published
@@ -124,7 +124,7 @@ def carry_out(order: Order, *, only: str = "*", retry: bool = False, told: Told 
         raise RecipeError("--only is for lists and grids: what a search proposes follows from all of its runs.")
     refuse_another(order)
     counted(order)
-    refuse_missing_sets([run for arm in order.samples() for run in arm.runs], order.sweep.evaluate)
+    refuse_unfit_sets([run for arm in order.samples() for run in arm.runs], order.sweep.evaluate)
     content = yaml.safe_dump(order.sweep.model_dump(mode="json", by_alias=True), sort_keys=False, allow_unicode=True)
     write_atomically(order.out / PAGE, content.encode())
     failed = []

@@ -8,13 +8,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from crackwise.errors import needs_extra
-from crackwise.evaluation.bootstrap import photograph_sums
-from crackwise.evaluation.metrics import scores_of
 from crackwise.imaging.files import write_atomically
 from crackwise.sweeps.config import Case
-from crackwise.sweeps.judge import Verdict
 from crackwise.sweeps.plan import Run
-from crackwise.tally import Tally
+from crackwise.sweeps.scores import Findings, estimate
 from crackwise.training.recipe import Recipe
 from crackwise.training.run import EXPERIMENT, MLFLOW_RUN
 
@@ -38,7 +35,7 @@ def parent_of(recipe: Recipe, name: str, out: Path) -> str | None:
     return path.read_text(encoding="utf-8")
 
 
-def log_scores(run: Run, verdicts: Iterable[tuple[Case, Verdict]]) -> None:
+def log_scores(run: Run, judged: Iterable[tuple[Case, Findings]]) -> None:
     """Log what the run was judged on, the scores that the sweep shows."""
     path = run.folder / MLFLOW_RUN
     if run.recipe.trainer.mlflow is None or not path.is_file():
@@ -46,9 +43,8 @@ def log_scores(run: Run, verdicts: Iterable[tuple[Case, Verdict]]) -> None:
     with needs_extra("mlflow"):
         from mlflow import MlflowClient
     client, number = MlflowClient(run.recipe.trainer.mlflow), path.read_text(encoding="utf-8")
-    for case, verdict in verdicts:
-        scores = scores_of(Tally(*photograph_sums(verdict.tallies, verdict.groups).sum(0)))
+    for case, findings in judged:
         for name in case.scores:
-            if not math.isnan(scores[name]):
-                key = re.sub(r"[^\w\-./ ]", "", f"test {case.title}/{name}")
-                client.log_metric(number, key, float(scores[name]))
+            value = estimate(name, (findings,)).value
+            if not math.isnan(value):
+                client.log_metric(number, re.sub(r"[^\w\-./ ]", "", f"test {case.title}/{name}"), value)
