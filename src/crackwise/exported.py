@@ -11,6 +11,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort
 from pydantic import ValidationError
 
 from crackwise.errors import ModelError
+from crackwise.imaging.files import sha256_of
 from crackwise.predictor import ModelCard
 
 __all__ = ["CARD_KEY", "REFUSALS", "WEIGHTS_KEY", "Exported", "open_exported"]
@@ -66,9 +67,8 @@ def refuse_other_weights(session: onnxruntime.InferenceSession, path: Path) -> N
     expected, _, name = session.get_modelmeta().custom_metadata_map.get(WEIGHTS_KEY, "").partition(" ")
     if not name:
         return
-    with (path.parent / name).open("rb") as file:
-        if hashlib.file_digest(file, "sha256").hexdigest() != expected:
-            raise ModelError(f"{str(path.parent / name)!r} is damaged, or of another model. Export it again.")
+    if sha256_of(path.parent / name) != expected:
+        raise ModelError(f"{str(path.parent / name)!r} is damaged, or of another model. Export it again.")
 
 
 def session_options(threads: int | None) -> onnxruntime.SessionOptions:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from crackwise.errors import ModelError
+from crackwise.imaging.files import sha256_of
 from crackwise.models.blocks import reader_in
 from crackwise.predictor import ModelCard
 from crackwise.training.load import load_run, spelled_by
@@ -78,4 +78,4 @@ def load(source: str | Path, *, threads: int | None = None, prompts: Sequence[st
         card = card.model_copy(update={"prompts": dict(zip(card.classes, reader.phrases, strict=True))})
     if threads is not None:
         torch.set_num_threads(threads)
-    return TorchPredictor(net, card, hashlib.sha256((folder / "weights.safetensors").read_bytes()).hexdigest())
+    return TorchPredictor(net, card, sha256_of(folder / "weights.safetensors"))

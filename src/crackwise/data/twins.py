@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from crackwise.data.folder import Item
+from crackwise.imaging.files import sha256_of
 
 __all__ = ["find_twins"]
 
@@ -39,9 +39,3 @@ def across_sets(keyed: Iterable[tuple[Hashable, Place]]) -> Iterator[list[Place]
     for key, place in keyed:
         by_key[key].append(place)
     return (sorted(places) for places in by_key.values() if len({number for number, _ in places}) > 1)
-
-
-def sha256_of(path: Path) -> bytes:
-    """Of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()

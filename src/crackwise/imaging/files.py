@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import shutil
@@ -12,7 +13,7 @@ from typing import BinaryIO
 
 from crackwise.errors import CrackwiseError
 
-__all__ = ["appearing", "refuse_filled", "remove_leftovers", "write_atomically", "write_folder"]
+__all__ = ["appearing", "refuse_filled", "remove_leftovers", "sha256_of", "write_atomically", "write_folder"]
 
 LEFTOVER = ".crackwise-*.part"
 """What an unfinished output is called, in the folder of the finished one."""
@@ -119,3 +120,9 @@ def remove_leftovers(folder: Path) -> None:
             shutil.rmtree(part, ignore_errors=True)
         else:
             part.unlink(missing_ok=True)
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal digits; it need not fit into memory."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

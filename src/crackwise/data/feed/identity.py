@@ -10,13 +10,14 @@ from pathlib import Path
 
 from crackwise.data.feed.drawing import Draw, Views
 from crackwise.data.folder import Item
+from crackwise.imaging.files import sha256_of
 
 __all__ = ["view_hashes"]
 
 
 def view_hashes(views: Views, draws: Sequence[Draw]) -> Iterator[str]:
     """SHA-256 of the files, the settings and the seed of every draw; where the files lie plays no part."""
-    hash_of = functools.cache(file_hash)  # a label file may serve many pictures
+    hash_of = functools.cache(sha256_of)  # a label file may serve many pictures
     pictures = [picture_hash(item, hash_of) for item in views.pictures.items]
     shared = [views.config.classes, mixed_in(views, pictures)]
     for index, seed in draws:
@@ -38,9 +39,3 @@ def picture_hash(item: Item, hash_of: Callable[[Path], str]) -> str:
     mask = item.mask
     content = [hash_of(item.image), hash_of(mask.path), mask.kind, mask.key, mask.label, mask.whole]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

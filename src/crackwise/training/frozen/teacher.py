@@ -21,6 +21,7 @@ from crackwise.data.sample import Sample
 from crackwise.distillation import DistillConfig, channel_wise, two_channels
 from crackwise.errors import ModelError
 from crackwise.exported import open_exported
+from crackwise.imaging.files import sha256_of
 from crackwise.models.blocks import reader_in
 from crackwise.predictor import ModelCard
 from crackwise.training.frozen.kept import KeptViews, ViewStore, kept_paths
@@ -90,7 +91,7 @@ def run_teacher(folder: Path) -> Teacher:
             logits: Tensor = net.to(images.device)(images)
         return logits.float()
 
-    return Teacher(answer, card, file_hash(folder / "weights.safetensors"))
+    return Teacher(answer, card, sha256_of(folder / "weights.safetensors"))
 
 
 def onnx_teacher(path: Path) -> Teacher:
@@ -177,9 +178,3 @@ def at_stride(logits: Tensor, stride: int) -> Tensor:
 def resampled(logits: Tensor, size: torch.Size) -> Tensor:
     """Bilinear, from (B, K, h, w) to another height and width."""
     return F.interpolate(logits, tuple(size), mode="bilinear", align_corners=False)
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
