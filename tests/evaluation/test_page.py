@@ -1,19 +1,17 @@
-import base64
 import re
 import shutil
 import subprocess
 from html.parser import HTMLParser
 
-import cv2
 import numpy as np
 import pytest
 
 from crackwise.evaluation.bootstrap import estimate_scores
-from crackwise.evaluation.evaluate import Evaluation, Question, Viewed
+from crackwise.evaluation.drawing import jpeg_source
+from crackwise.evaluation.evaluate import Evaluation, Question
 from crackwise.evaluation.leaks import Leaks
 from crackwise.evaluation.metrics import SCORES
-from crackwise.evaluation.page import Example, caption, goodness_of, jpeg_source, render_page, side_by_side
-from crackwise.evaluation.pictures import Verdict
+from crackwise.evaluation.page import Example, caption, goodness_of, render_page
 from crackwise.evaluation.record import to_json
 from crackwise.predictor import ModelCard
 from crackwise.tally import tally
@@ -74,9 +72,9 @@ def test_the_page_needs_nothing_but_itself(page):
     parser.feed(page)
     assert parser.addresses
     assert all(address.startswith("data:") for address in parser.addresses)
-    assert "http" not in page
+    assert "http" not in page.replace("http-equiv", "")
     assert "<script" not in page
-    assert "url(" not in page
+    assert "url(" not in page.replace("url(#", "")  # of a clip path
     assert "@import" not in page
 
 
@@ -126,28 +124,3 @@ def test_pictures_are_ordered_by_f1_within_2_px_and_silence_on_crack_free_ones()
 def test_captions_speak_of_cracks_or_of_their_absence():
     assert caption(row(20, 0, 0)) == "F1 within 2 px 1.00, crack IoU 1.00"
     assert caption(row(0, 0, 7)) == "no crack; 7 px predicted"
-
-
-@pytest.mark.parametrize(
-    ("shape", "drawn"), [((100, 200), (100, 608)), ((900, 600), (300, 608)), ((1, 3000), (1, 908))]
-)
-def test_photograph_label_and_prediction_stand_side_by_side_and_small(shape, drawn):
-    pixels = np.full((*shape, 3), 200, np.uint8)
-    target, predicted = np.zeros(shape, np.uint8), np.ones(shape, bool)
-    target[:, : shape[1] // 2] = 1
-    target[:, -(shape[1] // 4) :] = 255
-    panel = side_by_side(Viewed(pixels, target, predicted, Verdict(1.0, 1)))
-    assert panel.shape == (*drawn, 3)
-    width = (drawn[1] - 8) // 3
-    middle = drawn[0] // 2
-    colours = [panel[middle, x].tolist() for x in (width // 2, width + 4 + 5, 2 * width - 1, 2 * width + 8 + 5)]
-    assert colours == [[200] * 3, [0, 158, 115], [128] * 3, [213, 94, 0]]
-
-
-def test_an_image_source_holds_a_jpeg_of_the_picture():
-    pixels = np.zeros((16, 16, 3), np.uint8)
-    pixels[..., 0] = 250
-    kind, _, content = jpeg_source(pixels).partition(",")
-    assert kind == "data:image/jpeg;base64"
-    decoded = cv2.imdecode(np.frombuffer(base64.b64decode(content), np.uint8), cv2.IMREAD_COLOR)
-    assert decoded[8, 8, 2] > 200 > decoded[8, 8, 0]

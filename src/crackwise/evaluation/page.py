@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import cv2
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
-from numpy.typing import NDArray
 
-from crackwise.evaluation.evaluate import Evaluation, Viewed, view
+from crackwise.evaluation.drawing import draw_errors, jpeg_source, side_by_side
+from crackwise.evaluation.evaluate import Evaluation, view
 from crackwise.evaluation.metrics import scores_of
 from crackwise.evaluation.reliability import Bin, reliability_chart
 from crackwise.imaging.image import read_image
 from crackwise.imaging.overlay import shrink
+from crackwise.report.render import template_of
 from crackwise.tally import Tally
 
 if TYPE_CHECKING:
@@ -27,10 +25,7 @@ __all__ = ["Example", "draw_examples", "draw_mistakes", "render_page"]
 EXAMPLES_EACH_END = 3
 MISTAKES_OF_EACH_KIND = 4
 MISTAKE_PX = 220
-PANEL_PX = 300
-TRUTH_RGB = (0, 158, 115)
-PREDICTED_RGB = (213, 94, 0)
-UNKNOWN_RGB = (128, 128, 128)
+PANEL_PX = 440
 MAIN_SCORES = ("pooled_crack_iou", "f1@2", "f1@5", "pooled_precision", "pooled_recall", "area_ratio")
 OTHER_SCORES = (
     *("per_image_crack_iou", "per_image_f1", "cracked_crack_iou"),
@@ -52,7 +47,7 @@ class Example(NamedTuple):
 
 
 def draw_examples(predictor: Predictor, evaluation: Evaluation) -> list[Example]:
-    """The worst pictures of a set, then the best, each as photograph, label and prediction side by side."""
+    """The worst pictures of a set, then the best, each as photograph and errors side by side."""
     goodness = goodness_of(evaluation.tallies)
     order = sorted(range(len(goodness)), key=lambda index: goodness[index])
     ends = order[:EXAMPLES_EACH_END] + order[EXAMPLES_EACH_END:][-EXAMPLES_EACH_END:]
@@ -60,7 +55,8 @@ def draw_examples(predictor: Predictor, evaluation: Evaluation) -> list[Example]
     for index in ends:
         item, row = evaluation.items[index], evaluation.tallies[index]
         viewed = view(predictor, item, evaluation.threshold, evaluation.question)
-        examples.append(Example(item.name, caption(row), jpeg_source(side_by_side(viewed))))
+        panels = viewed.pixels, draw_errors(viewed.pixels, viewed.target, viewed.predicted)
+        examples.append(Example(item.name, caption(row), jpeg_source(side_by_side(panels, PANEL_PX))))
     return examples
 
 
@@ -98,43 +94,11 @@ def caption(row: Tally) -> str:
     return f"no crack; {row.crack_free_predicted_px:.0f} px predicted"
 
 
-def side_by_side(viewed: Viewed) -> NDArray[np.uint8]:
-    """Photograph, label and prediction, small, RGB."""
-    truth = tinted(tinted(viewed.pixels, viewed.target == 1, TRUTH_RGB), viewed.target == 255, UNKNOWN_RGB)
-    panels = [viewed.pixels, truth, tinted(viewed.pixels, viewed.predicted, PREDICTED_RGB)]
-    height, width = viewed.target.shape
-    scale = min(1.0, PANEL_PX / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    gap = np.full((size[1], 4, 3), 255, np.uint8)
-    first, *rest = [cv2.resize(panel, size, interpolation=cv2.INTER_AREA) for panel in panels]
-    return np.hstack([first, *(part for panel in rest for part in (gap, panel))]).astype(np.uint8)
-
-
-def tinted(pixels: NDArray[np.uint8], mask: NDArray[np.bool_], colour: tuple[int, int, int]) -> NDArray[np.uint8]:
-    """The picture with a mask painted over it."""
-    painted = pixels.copy()
-    painted[mask] = colour
-    return painted
-
-
-def jpeg_source(pixels: NDArray[np.uint8]) -> str:
-    """An RGB picture as the address of an ``img`` element."""
-    _, content = cv2.imencode(".jpg", pixels[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 80])
-    return f"data:image/jpeg;base64,{base64.b64encode(content.tobytes()).decode()}"
-
-
 def render_page(
     record: Mapping[str, Any], examples: Mapping[str, Sequence[Example]], mistakes: Mapping[str, Sequence[Example]]
 ) -> str:
     """The page of a record as `to_json` makes it."""
-    environment = Environment(
-        loader=PackageLoader("crackwise.evaluation", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("page.html").render(
+    return template_of("crackwise.evaluation", "page.html").render(
         record=record,
         examples=examples,
         mistakes=mistakes,

@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from crackwise.predictor import ModelCard
 from crackwise.report.chart import WidthCounts, width_chart
+from crackwise.report.render import template_of
 from crackwise.report.table import Entry, length_text, width_text
 
 __all__ = ["Summary", "render_page", "summarise"]
@@ -62,16 +61,8 @@ def render_page(
 
     ``model`` is that of a result: name, version, sha256, threshold, runtime, precision.
     """
-    environment = Environment(
-        loader=PackageLoader("crackwise.report", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    template = environment.get_template("inspection.html")
     folder = common_folder([entry.source for entry in entries])
-    pieces = template.generate(
+    pieces = template_of("crackwise.report", "inspection.html").generate(
         entries=entries,
         summary=summary,
         chart=width_chart(widths),

@@ -6,8 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
+from crackwise.report.render import template_of
 from crackwise.sweeps.chart import Point, cost_chart
 
 __all__ = ["render_page"]
@@ -21,16 +20,9 @@ COSTS = {
 
 def render_page(record: Mapping[str, Any]) -> str:
     """The page of a record as `record_of` makes it."""
-    environment = Environment(
-        loader=PackageLoader("crackwise.sweeps", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     columns = record["columns"]
     titles = dict.fromkeys(column["case"] for column in columns)
-    return environment.get_template("page.html").render(
+    return template_of("crackwise.sweeps", "page.html").render(
         record=record,
         cases=[(title, [column for column in columns if column["case"] == title]) for title in titles],
         chart=cost_chart(points_of(record), cost=COSTS[record["cost"]], score=columns[0]["title"]) if columns else "",
