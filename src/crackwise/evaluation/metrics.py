@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from crackwise.evaluation.protocols.calibration import CALIBRATION_SCORES, count_calibration
 from crackwise.evaluation.protocols.mask import MASK_SCORES, count_mask
+from crackwise.evaluation.protocols.review import count_review
 from crackwise.evaluation.protocols.score import Counts, Family, Score
 from crackwise.tally import FloatArray
 
 __all__ = ["FAMILIES", "SCORES", "scores_in", "scores_of"]
 
-FAMILIES: dict[str, Family] = {"mask": count_mask}
+FAMILIES: dict[str, Family] = {"mask": count_mask, "calibration": count_calibration, "review": count_review}
 """What is counted on one picture; ``mask`` always is, the others where somebody asks for their scores."""
 
-SCORES: dict[str, Score] = {**MASK_SCORES}
+SCORES: dict[str, Score] = {**MASK_SCORES, **CALIBRATION_SCORES}
 
 
 def scores_in(family: str) -> dict[str, Score]:
