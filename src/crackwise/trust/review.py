@@ -77,5 +77,5 @@ def judge_review(probabilities: Map, card: ModelCard) -> dict[str, Any] | None:
     if name not in CONFIDENCES:
         raise ModelError(f"The card of {card.name} tells confidence by {name!r}; known are {', '.join(CONFIDENCES)}.")
     likeliest = probabilities.max(axis=0)
-    confidence = round(confidence_of(likeliest, likeliest >= card.threshold, name), 6)
-    return {"needed": confidence < below, "confidence": confidence, "below": below}
+    confidence = confidence_of(likeliest, likeliest >= card.threshold, name)
+    return {"needed": confidence < below, "confidence": round(confidence, 6), "below": below}

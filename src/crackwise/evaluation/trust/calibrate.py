@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from crackwise.data.catalog import DATASETS
 from crackwise.errors import DataError
 from crackwise.evaluation.evaluate import Question, Viewed, scored_class, view
 from crackwise.evaluation.pictures import are_of_whole_pictures
@@ -182,7 +183,6 @@ def choose_level(
         if rule.risk is None
         else level_of_risk(confidences[best], risk, rule.risk)
     )
-    level = round(level, 6)
     coverage, kept = kept_risk(confidences[best], risk, level)
     review = Review(confidence=best, below=level, rule=f"{rule}; risk: {RISK}", sets=sets, pictures=len(risk))
     return Chosen(review, areas, float(risk.mean()), float(coverage), float(kept))
@@ -195,8 +195,6 @@ def seen(predictor: Predictor, items: Sequence[Item], question: Question) -> Ite
 
 def with_findings(card: ModelCard, temperature: float, calibration: Calibration, review: Review) -> ModelCard:
     """The card with all that was found; its threshold is moved so that masks stay, and the sets are among its data."""
-    from crackwise.training.card import terms_of  # imports torch
-
     met = {terms.name for terms in card.data if terms.role == "val"}
     new = (DataTerms(name=name, terms=terms_of(name), role="val") for name in calibration.sets if name not in met)
     return card.model_copy(
@@ -211,6 +209,12 @@ def with_findings(card: ModelCard, temperature: float, calibration: Calibration,
             "kept_apart": tuple(name for name in card.kept_apart if name not in calibration.sets),
         }
     )
+
+
+def terms_of(reference: str) -> str:
+    """The licence of a catalogued set; of a folder nothing is known."""
+    row = DATASETS.get(reference.partition(":")[0])
+    return row.licence if row else "not stated"
 
 
 def confessing(card: ModelCard) -> ModelCard:
