@@ -7,14 +7,13 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
 
 from crackwise.backends import load_predictor
 from crackwise.backends.recard import copy_with_card
 from crackwise.errors import CrackwiseError, ModelError
-from crackwise.exported import CARD_KEY
 from crackwise.predictor import ModelCard
 from crackwise.trust.temperature import Tempered, temper, tempered_threshold
+from drawn_onnx import write_brightness
 
 CARD = ModelCard(name="grey", version="1", threshold=0.611)
 WARM = CARD.model_copy(update={"temperature": 2.0, "threshold": tempered_threshold(0.611, 2.0)})
@@ -22,25 +21,7 @@ WARM = CARD.model_copy(update={"temperature": 2.0, "threshold": tempered_thresho
 
 @pytest.fixture
 def grey(tmp_path: Path) -> Path:
-    """A model file whose probabilities are the brightness of the picture."""
-    image = helper.make_tensor_value_info("image", TensorProto.UINT8, ["h", "w", 3])
-    maps = helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [1, "h", "w"])
-    constants = [
-        helper.make_tensor("white", TensorProto.FLOAT, [], [255.0]),
-        helper.make_tensor("last", TensorProto.INT64, [1], [2]),
-        helper.make_tensor("first", TensorProto.INT64, [1], [0]),
-    ]
-    nodes = [
-        helper.make_node("Cast", ["image"], ["cast"], to=TensorProto.FLOAT),
-        helper.make_node("Div", ["cast", "white"], ["share"]),
-        helper.make_node("ReduceMean", ["share", "last"], ["mean"], keepdims=0),
-        helper.make_node("Unsqueeze", ["mean", "first"], ["probabilities"]),
-    ]
-    graph = helper.make_graph(nodes, "grey", [image], [maps], constants)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    helper.set_model_props(model, {CARD_KEY: CARD.model_dump_json(), "note": "kept"})
-    onnx.save(model, str(tmp_path / "grey.onnx"))
-    return tmp_path / "grey.onnx"
+    return write_brightness(tmp_path / "grey.onnx", CARD)
 
 
 def test_a_copy_is_tempered_as_its_card_says_and_draws_the_same_mask(grey, rng):
