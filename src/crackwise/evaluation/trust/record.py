@@ -154,5 +154,5 @@ def risk_chart(review: Mapping[str, Any]) -> Markup:
     axes.set_ylim(bottom=0)
     axes.set_xlabel("coverage: share of the pictures, the surest first")
     axes.set_ylabel("mean risk of these")
-    axes.legend()
+    axes.legend(frameon=False, labelcolor=INK)
     return to_svg(figure, "Selective risk against coverage")
