@@ -6,28 +6,11 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from scipy import ndimage
 
+from answers import soft_answer, together
 from crackwise.evaluation.bootstrap import estimate_scores
 from crackwise.evaluation.metrics import FAMILIES, SCORES, scores_in, scores_of
-from crackwise.evaluation.protocols.score import Answer
-
-
-def answer(seed, *, crack=True, shape=(50, 70)):
-    """A crack of about 3 px on a slope, found in part, a band of the picture not labelled."""
-    rng = np.random.default_rng(seed)
-    rows, columns = np.indices(shape)
-    truth = (np.abs(rows - 20 - 0.3 * columns - seed % 5) < 1.8) & crack
-    soft = ndimage.gaussian_filter(truth + rng.normal(0, 0.9, shape), 1.5)
-    probability = np.clip(soft, 0, 1).astype(np.float32)
-    target = truth.astype(np.uint8)
-    target[:, :6] = 255
-    return Answer(probability, probability >= 0.4, target)
-
-
-def together(counts):
-    """Sums of each field."""
-    return type(counts[0])(*(np.sum(field, axis=0) for field in zip(*counts, strict=True)))
+from crackwise.evaluation.protocols.answer import Answer
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -38,7 +21,7 @@ def test_a_picture_without_any_label_counts_nothing(family):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_what_has_no_label_counts_nowhere(family):
-    one = answer(1)
+    one = soft_answer(1)
     noise = np.random.default_rng(0).random(one.target.shape, dtype=np.float32)
     probability = np.where(one.labelled, one.probability, noise)
     other = Answer(probability, probability >= 0.4, one.target)
@@ -49,14 +32,14 @@ def test_what_has_no_label_counts_nowhere(family):
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("crack", [True, False])
 def test_counts_say_what_kind_of_picture_it_is_and_can_be_sent_to_another_process(family, crack):
-    counts = FAMILIES[family](answer(2, crack=crack))
+    counts = FAMILIES[family](soft_answer(2, crack=crack))
     assert (counts.cracked, counts.crack_free) == (crack, not crack)
     assert type(pickle.loads(pickle.dumps(counts))) is type(counts)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_scores_of_many_sums_are_those_of_each(family):
-    counts = [FAMILIES[family](answer(seed, crack=seed % 3 > 0)) for seed in range(6)]
+    counts = [FAMILIES[family](soft_answer(seed, crack=seed % 3 > 0)) for seed in range(6)]
     stacked = scores_of(type(counts[0])(*(np.stack(field) for field in zip(*counts, strict=True))), family)
     for index, each in enumerate(counts):
         single = {name: float(value) for name, value in scores_of(each, family).items()}
@@ -65,7 +48,7 @@ def test_scores_of_many_sums_are_those_of_each(family):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_is_estimated_over_photographs(family):
-    counts = [FAMILIES[family](answer(seed, crack=seed % 4 > 0)) for seed in range(12)]
+    counts = [FAMILIES[family](soft_answer(seed, crack=seed % 4 > 0)) for seed in range(12)]
     estimates = estimate_scores(counts, [str(i // 2) for i in range(12)], family=family)
     assert estimates.keys() == scores_in(family).keys()
     sums = scores_of(together(counts), family)

@@ -18,7 +18,8 @@ from crackwise.evaluation.leaks import Leaks
 from crackwise.evaluation.metrics import FAMILIES
 from crackwise.evaluation.noise import noise_named
 from crackwise.evaluation.pictures import Judgement, Verdict, are_of_whole_pictures, judge, label_of
-from crackwise.evaluation.protocols.score import Answer, Counts
+from crackwise.evaluation.protocols.answer import Answer
+from crackwise.evaluation.protocols.score import Counts
 from crackwise.imaging.image import read_image
 from crackwise.imaging.tiles import predict_tiled
 from crackwise.tally import NOT_LABELLED, Tally
