@@ -87,8 +87,7 @@ def label_widths_px(mask: Mask, lines: Mask) -> FloatArray:
     )  # no background beyond the picture
     fine = np.repeat(np.repeat(mask[rows, columns], FINE, axis=0), FINE, axis=1)
     depth = cv2.distanceTransform(fine.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    height, width = lines[rows, columns].shape
-    deepest = depth.reshape(height, FINE, width, FINE).max(axis=(1, 3))
+    deepest = np.maximum.reduce([depth[i::FINE, j::FINE] for i in range(FINE) for j in range(FINE)])
     ridge = cv2.dilate(deepest, np.ones((3, 3), np.uint8))  # thinned lines run a pixel beside the middle, and at ends
     return np.asarray(ridge[lines[rows, columns]] * (2 / FINE), np.float64)
 
