@@ -3,13 +3,16 @@
 import itertools
 import pickle
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from answers import soft_answer, together
 from crackwise.evaluation.bootstrap import estimate_scores
+from crackwise.evaluation.evaluate import Viewed, count
 from crackwise.evaluation.metrics import FAMILIES, SCORES, scores_in, scores_of
+from crackwise.evaluation.pictures import Verdict
 from crackwise.evaluation.protocols.answer import Answer
 
 
@@ -64,3 +67,20 @@ def test_every_score_is_of_one_family_and_has_a_protocol_of_its_own():
     for one, other in itertools.combinations(SCORES.values(), 2):
         assert (one.title, one.protocol) != (other.title, other.protocol)
     assert all(score.definition for score in SCORES.values())
+
+
+def test_every_score_is_in_the_documentation():
+    page = (Path(__file__).parents[2] / "docs" / "protocols.md").read_text()
+    for name, score in SCORES.items():
+        described = f"`{name}`" in page or (score.family == "widths" and f"{name.split('_', 3)[3]}" in page)
+        assert described, name
+
+
+def test_families_are_counted_beside_each_other_as_one_by_one():
+    one = soft_answer(4)
+    pixels = np.zeros((*one.target.shape, 3), np.uint8)
+    counts = count(Viewed(pixels, one.target, one.probability, one.predicted, Verdict(1.0, 1)), tuple(FAMILIES))
+    assert list(counts) == list(FAMILIES)
+    for name, family in FAMILIES.items():
+        for a, b in zip(counts[name], family(soft_answer(4)), strict=True):
+            np.testing.assert_array_equal(a, b)
