@@ -72,8 +72,7 @@ def robustness(
     from crackwise.backends import load_predictor
     from crackwise.errors import needs_extra
     from crackwise.evaluation.leaks import find_leaks
-    from crackwise.evaluation.robustness.record import Plan
-    from crackwise.evaluation.robustness.suite import conditions_of, sample_pictures
+    from crackwise.evaluation.robustness.suite import Plan, conditions_of, sample_pictures
 
     with needs_extra("lab"):
         from crackwise.data.folder import open_items

@@ -13,9 +13,9 @@ from crackwise.evaluation.leaks import Leaks
 from crackwise.evaluation.metrics import SCORES
 from crackwise.evaluation.robustness.contact import draw_sheet
 from crackwise.evaluation.robustness.page import render_page
-from crackwise.evaluation.robustness.record import Plan, to_csv, to_json
+from crackwise.evaluation.robustness.record import to_csv, to_json
 from crackwise.evaluation.robustness.run import look_at
-from crackwise.evaluation.robustness.suite import sample_pictures
+from crackwise.evaluation.robustness.suite import Plan, sample_pictures
 from crackwise.imaging.files import write_atomically
 
 if TYPE_CHECKING:
@@ -55,11 +55,10 @@ def measure_robustness(
             label: look_at(
                 predictor,
                 sample_pictures(items, plan.pictures, plan.seed),
-                plan.conditions,
+                plan,
                 kept_in=out / "kept",
                 class_name=class_name,
                 leaks=leaks.get(reference, {}).get(label, Leaks()),
-                seed=plan.seed,
                 told=told,
             )
             for label, predictor in predictors.items()

@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from crackwise.evaluation.robustness.run import CLEAN
+from crackwise.evaluation.robustness.suite import CLEAN
 from crackwise.report.plot import INK, SERIES, new_figure, to_svg
 
 __all__ = ["severity_chart"]

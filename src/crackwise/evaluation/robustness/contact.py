@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from crackwise.data.masks import read_mask
 from crackwise.evaluation.drawing import jpeg_source, side_by_side
 from crackwise.evaluation.noise import NOISES, Condition
-from crackwise.evaluation.robustness.run import CLEAN, Looks
+from crackwise.evaluation.robustness.run import Looks
 from crackwise.imaging.image import read_image
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Sheet(NamedTuple):
 
 def draw_sheet(looks: Looks, conditions: Sequence[Condition], *, seed: int) -> Sheet:
     """The picture of the set with most crack on it; up to three levels of every noise."""
-    item = looks.items[int(np.argmax([each.true_positives + each.false_negatives for each in looks.tallies[CLEAN]]))]
+    item = looks.items[int(np.argmax([each.true_positives + each.false_negatives for each in looks.clean]))]
     photo = read_image(item.image)
     window = around_crack(read_mask(item.mask, photo.shape[:2], (looks.class_name,))[0] == 1)
     levels: dict[str, list[Condition]] = {}

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from crackwise.evaluation.robustness.chart import severity_chart
 from crackwise.evaluation.robustness.contact import Sheet
-from crackwise.evaluation.robustness.run import CLEAN
+from crackwise.evaluation.robustness.suite import CLEAN
 from crackwise.report.render import template_of
 
 __all__ = ["Chart", "charts_of", "render_page", "shown_scores"]

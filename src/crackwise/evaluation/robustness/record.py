@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,13 +14,14 @@ from crackwise.evaluation.bootstrap import CONFIDENCE, RESAMPLES
 from crackwise.evaluation.metrics import SCORES
 from crackwise.evaluation.noise import NOISES, Condition
 from crackwise.evaluation.record import score_record
-from crackwise.evaluation.robustness.run import CLEAN, Looks
+from crackwise.evaluation.robustness.run import Looks
+from crackwise.evaluation.robustness.suite import CLEAN, Plan
 from crackwise.evaluation.robustness.summary import Held, Summary, draw_looks, summarise
 
 if TYPE_CHECKING:
     from crackwise.predictor import Predictor
 
-__all__ = ["SCHEMA", "Plan", "to_csv", "to_json"]
+__all__ = ["SCHEMA", "to_csv", "to_json"]
 
 SCHEMA = "crackwise.robustness/1"
 COLUMNS = (
@@ -28,18 +29,6 @@ COLUMNS = (
     *("pictures", "photographs", "relative", "relative_low", "relative_high"),
 )
 MEAN = "mean"
-
-
-class Plan(NamedTuple):
-    """What is asked, of every model on every set."""
-
-    conditions: tuple[Condition, ...]
-    scores: tuple[str, ...]
-    """Rows of `SCORES`."""
-    seed: int = 0
-    """Of what noises draw, of the sample of pictures and of the intervals."""
-    pictures: int | None = None
-    """At most so many of a set; None: all."""
 
 
 def to_json(
@@ -107,8 +96,8 @@ def model_record(predictor: Predictor) -> dict[str, Any]:
 def set_record(plan: Plan, models: Mapping[str, Looks], pictures: int) -> dict[str, Any]:
     """One set: its pictures, and every model on them."""
     first = next(iter(models.values()))
-    clean = first.tallies[CLEAN]
-    drawn = {label: draw_looks(looks, plan.scores, seed=plan.seed) for label, looks in models.items()}
+    clean = first.clean
+    drawn = {label: draw_looks(looks, plan) for label, looks in models.items()}
     baseline = next(iter(drawn.values())) if len(drawn) > 1 else None
     return {
         "pictures": [item.name for item in first.items],

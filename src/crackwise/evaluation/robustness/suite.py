@@ -3,21 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
 from crackwise.errors import DataError
 from crackwise.evaluation.corruptions import CORRUPTIONS
+from crackwise.evaluation.metrics import SCORES
 from crackwise.evaluation.noise import NOISES, Condition, noise_named
 
 if TYPE_CHECKING:  # the module imports torch, and a model file needs none
     from crackwise.data.folder import Item
 
-__all__ = ["SUITES", "Suite", "conditions_of", "sample_pictures"]
+__all__ = ["CLEAN", "SUITES", "Plan", "Suite", "conditions_of", "sample_pictures"]
+
+
+class Plan(NamedTuple):
+    """What is asked, of every model on every set."""
+
+    conditions: tuple[Condition, ...]
+    scores: tuple[str, ...]
+    """Rows of `SCORES`."""
+    seed: int = 0
+    """Of what noises draw, of the sample of pictures and of the intervals."""
+    pictures: int | None = None
+    """At most so many of a set; None: all."""
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """The keys of `FAMILIES` that the scores follow from; ``mask`` always."""
+        return tuple(dict.fromkeys(("mask", *(SCORES[name].family for name in self.scores))))
+
 
 Suite = Literal["corruptions", "cracksam", "blur"]
 
+CLEAN = "clean"
+"""The name of the photographs as they were taken."""
 SUITES: dict[Suite, tuple[str, ...]] = {
     "corruptions": tuple(CORRUPTIONS),
     "cracksam": ("dark", "blur"),

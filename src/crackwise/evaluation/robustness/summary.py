@@ -15,7 +15,8 @@ import numpy as np
 from crackwise.evaluation.bootstrap import Draws, Estimate, draw_scores
 from crackwise.evaluation.metrics import SCORES
 from crackwise.evaluation.noise import Condition
-from crackwise.evaluation.robustness.run import CLEAN, Looks
+from crackwise.evaluation.robustness.run import Looks
+from crackwise.evaluation.robustness.suite import CLEAN, Plan
 
 __all__ = ["Drawn", "Held", "Summary", "draw_looks", "goes_down", "summarise"]
 
@@ -49,12 +50,14 @@ def goes_down(score: str) -> bool:
     return SCORES[score].is_share and SCORES[score].protocol.over != "crack-free"
 
 
-def draw_looks(looks: Looks, scores: Sequence[str], *, seed: int) -> dict[str, dict[str, Draws]]:
+def draw_looks(looks: Looks, plan: Plan) -> dict[str, dict[str, Draws]]:
     """The scores of every condition, over all photographs and over the same draws of them."""
     drawn = {}
-    for name, tallies in looks.tallies.items():
-        every = draw_scores(tallies, looks.groups, seed=seed)
-        drawn[name] = {score: every[score] for score in scores}
+    for name, counts in looks.counts.items():
+        every: dict[str, Draws] = {}
+        for family in plan.families:
+            every |= draw_scores([each[family] for each in counts], looks.groups, family=family, seed=plan.seed)
+        drawn[name] = {score: every[score] for score in plan.scores}
     return drawn
 
 
