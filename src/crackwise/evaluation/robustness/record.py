@@ -73,7 +73,12 @@ def to_json(
 def noise_record(name: str) -> dict[str, Any]:
     """What a noise does."""
     row = NOISES[name]
-    return {"kind": row.kind, "definition": row.definition, "unit": row.unit, "levels": dict(row.levels)}
+    return {
+        "kind": row.kind,
+        "definition": row.definition,
+        "unit": row.unit,
+        "levels": {str(level): parameter for level, parameter in row.levels.items()},
+    }
 
 
 def parameter_of(condition: Condition) -> float | None:
