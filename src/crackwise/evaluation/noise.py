@@ -90,6 +90,11 @@ class Condition:
         """What the level stands for, in the unit of the row."""
         return 0.0 if self.level is None else NOISES[self.noise].levels[self.level]
 
+    @property
+    def spelled(self) -> str:
+        """All that makes it what it is: another definition or parameter makes another condition."""
+        return f"{self.name}, {self.parameter:g} {NOISES[self.noise].unit}: {NOISES[self.noise].definition}"
+
     def pixels(self, photo: Pixels, picture: str, seed: int = 0) -> Pixels:
         """The photograph (h, w, 3) made worse; ``picture`` is its name."""
         return NOISES[self.noise].change(photo, self.parameter, self.draws(picture, seed))

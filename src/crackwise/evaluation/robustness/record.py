@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from crackwise import __version__
 from crackwise.evaluation.bootstrap import CONFIDENCE, RESAMPLES
 from crackwise.evaluation.metrics import SCORES
 from crackwise.evaluation.noise import NOISES, Condition
@@ -43,7 +42,6 @@ def to_json(
     """
     return {
         "schema": SCHEMA,
-        "version": __version__,
         "seed": plan.seed,
         "intervals": {
             "method": "expanded percentile bootstrap, whole photographs drawn with replacement; the same draws for "

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from crackwise import __version__
 from crackwise.data.masks import read_mask
 from crackwise.errors import DataError
 from crackwise.evaluation.evaluate import UNKNOWN, Question, scored_class
@@ -97,8 +96,9 @@ def answers_to(
     target = read_mask(item.mask, photo.shape[:2], (class_name,))[0]
     kept = kept_of(predictor, item, class_name, photo, target, plan.seed, kept_in)
     plane, threshold = predictor.card.classes.index(class_name), predictor.card.threshold
+    spelled = {CLEAN: CLEAN} | {each.name: each.spelled for each in plan.conditions}
     for condition in (None, *plan.conditions):
-        name = condition.name if condition else CLEAN
+        name = condition.spelled if condition else CLEAN
         if not kept.holds(name, plan.families):
             pixels = condition.pixels(photo, item.name, plan.seed) if condition else photo
             label = condition.label(target, item.name, plan.seed) if condition else target
@@ -106,7 +106,7 @@ def answers_to(
             answer = Answer(probability, probability >= threshold, label)
             kept.keep(name, {family: FAMILIES[family](answer) for family in plan.families})
         told()
-    return {name: kept.counts[name] for name in (CLEAN, *(each.name for each in plan.conditions))}
+    return {name: kept.counts[in_full] for name, in_full in spelled.items()}
 
 
 def kept_of(
@@ -120,7 +120,6 @@ def kept_of(
 ) -> Kept:
     """What is kept of all that an answer depends on."""
     key = {
-        "crackwise": __version__,
         "model": predictor.sha256,
         "card": predictor.card.model_dump_json(include={"threshold", "tile_px", "overlap_px"}),
         "class": class_name,
