@@ -38,7 +38,8 @@ def severity_chart(record: Mapping[str, Any], reference: str, score: str) -> Mar
     for panel in panels:
         panel.set_ylim(0, 1.05 * top)
     if len(models) > 1:
-        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper left", ncols=2)
+        names = panels[0].get_legend_handles_labels()
+        figure.legend(*names, loc="outside upper left", ncols=4, frameon=False, labelcolor=INK)
     return to_svg(figure, f"{record['protocols'][score]['title']} on {reference} against the severity of each noise")
 
 
