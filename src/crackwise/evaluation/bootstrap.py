@@ -23,6 +23,7 @@ from crackwise.tally import NOT_LABELLED, FloatArray
 
 __all__ = [
     "CONFIDENCE",
+    "NOTHING",
     "RESAMPLES",
     "Draws",
     "Estimate",
@@ -31,7 +32,9 @@ __all__ = [
     "estimate_pictures",
     "estimate_scores",
     "interval",
+    "packed",
     "photograph_sums",
+    "unpacked",
 ]
 
 CONFIDENCE = 0.95
