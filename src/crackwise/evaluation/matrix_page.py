@@ -15,7 +15,7 @@ from crackwise.evaluation.classification import PICTURE_SCORES
 from crackwise.evaluation.matrix import Matrix, Row, to_csv, to_json
 from crackwise.evaluation.metrics import SCORES
 from crackwise.imaging.files import write_atomically
-from crackwise.report.plot import FAINT, new_figure, to_png, to_svg
+from crackwise.report.plot import FAINT, INK, new_figure, to_png, to_svg
 from crackwise.report.render import template_of
 
 with needs_extra("lab"):
@@ -26,10 +26,10 @@ __all__ = ["draw_heat_map", "write_matrix"]
 
 COLOURS = "cividis"
 """Read the same by all eyes, and in grey."""
-CELL_IN = 1.25, 0.72
+CELL_IN = 1.35, 0.78
 GAP = 0.25
 """Of a cell, before the column of means."""
-LABEL_CHARACTERS = 26
+LABEL_CHARACTERS = 16
 
 
 class Drawn(NamedTuple):
@@ -112,7 +112,8 @@ def draw_square(axes: Any, place: tuple[float, float], square: Drawn, colours: t
     estimate = square.estimate
     if estimate is None or np.isnan(estimate.value):
         axes.add_patch(Rectangle((x - 0.48, y - 0.46), 0.96, 0.92, facecolor="none", edgecolor=FAINT))
-        axes.text(x, y, square.note if estimate is None else "not defined", ha="center", va="center", fontsize=8)
+        why = square.note if estimate is None else "not defined"
+        axes.text(x, y, why, ha="center", va="center", fontsize=9, color=INK)
         return
     low, high = colours or (estimate.value - 1, estimate.value + 1)
     shade = colormaps[COLOURS]((estimate.value - low) / (high - low))
@@ -122,10 +123,10 @@ def draw_square(axes: Any, place: tuple[float, float], square: Drawn, colours: t
         axes.add_patch(
             Rectangle((x - 0.44, y - 0.41), 0.88, 0.82, facecolor="none", edgecolor=ink, linestyle=(0, (3, 2)))
         )
-    axes.text(x, y - 0.12, shown(estimate.value), ha="center", va="center", fontsize=13, color=ink)
+    axes.text(x, y - 0.12, shown(estimate.value), ha="center", va="center", fontsize=14, color=ink)
     ends = "" if np.isnan(estimate.low) else f"{shown(estimate.low)} to {shown(estimate.high)}"
     below = "\n".join(filter(None, (ends, square.note)))
-    axes.text(x, y + 0.05, below, ha="center", va="top", fontsize=7.5, color=ink, linespacing=1.15)
+    axes.text(x, y + 0.05, below, ha="center", va="top", fontsize=8.5, color=ink, linespacing=1.15)
 
 
 def luminance(shade: Sequence[float]) -> float:
@@ -143,7 +144,7 @@ def broken(label: str) -> str:
     """A label on several lines, none much longer than `LABEL_CHARACTERS`, parted where names have joints."""
     lines = [""]
     for piece in label.replace(" ", " \0").replace(":", ":\0").replace("/", "/\0").split("\0"):
-        if lines[-1] and len(lines[-1] + piece) > LABEL_CHARACTERS // 2:
+        if lines[-1] and len(lines[-1] + piece) > LABEL_CHARACTERS:
             lines.append("")
         lines[-1] += piece
     return "\n".join(lines)

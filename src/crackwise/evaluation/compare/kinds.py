@@ -142,8 +142,8 @@ KINDS: dict[str, Kind] = {
         disputed,
         "disputed label",
         f"mask and label have areas within a factor of {SAME_AREA} and {CLOSE_ERRORS:.0%} of the wrong pixels lie "
-        f"within {REACH_PX} px (one line, drawn a little apart), or all compared models agree with each other (F1 within 2 px "
-        f"at least {AGREEMENT}) and not with the label (below {DISAGREEMENT})",
+        f"within {REACH_PX} px (one line, drawn a little apart), or all compared models agree with each other "
+        f"(F1 within 2 px at least {AGREEMENT}) and not with the label (below {DISAGREEMENT})",
     ),
     "wrong_object": Kind(
         wrong_object, "wrong object", f"components of the mask with no true pixel within {REACH_PX} px"
