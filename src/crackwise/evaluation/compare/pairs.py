@@ -8,11 +8,12 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from crackwise.evaluation.bootstrap import Draws, Estimate, draw_scores, photograph_sums
-from crackwise.evaluation.compare.permutation import holm, least_p, permutation_p
+from crackwise.evaluation.bootstrap import Draws, Estimate, draw_scores, photograph_sums, unpacked
+from crackwise.evaluation.compare.permutation import Formula, holm, least_p, permutation_p
 from crackwise.evaluation.metrics import SCORES
+from crackwise.evaluation.protocols.score import Counts
 from crackwise.evaluation.repeats import difference
-from crackwise.tally import FloatArray, Tally
+from crackwise.tally import FloatArray
 
 __all__ = ["ALPHA", "Pair", "Rivals", "compare_pairs"]
 
@@ -55,25 +56,27 @@ class Pair(NamedTuple):
 
 
 def compare_pairs(
-    models: Mapping[str, Sequence[Tally]], groups: Sequence[str], scores: Sequence[str], *, seed: int = 0
+    models: Mapping[str, Sequence[Counts]], groups: Sequence[str], scores: Sequence[str], *, seed: int = 0
 ) -> dict[str, Rivals]:
-    """Every two models under each score, all on the same pictures; ``groups`` names the photograph of each."""
-    draws = {model: draw_scores(counts, groups, seed=seed) for model, counts in models.items()}
+    """Every two models under each score of one family, on the same pictures; ``groups`` names each one's photograph."""
+    if not scores:
+        return {}
+    (family,) = {SCORES[name].family for name in scores}
+    draws = {model: draw_scores(counts, groups, family=family, seed=seed) for model, counts in models.items()}
     sums = {model: photograph_sums(counts, groups) for model, counts in models.items()}
+    like = next(iter(models.values()))[0]
     rivals = {}
     for name in scores:
         drawn = {model: each[name] for model, each in draws.items()}
-        estimates = {model: each.estimate() for model, each in drawn.items()}
-        rivals[name] = Rivals(estimates, pairs_of(name, drawn, sums, seed))
+        pairs = pairs_of(drawn, sums, lambda rows, name=name: SCORES[name].formula(unpacked(rows, like)), seed)
+        rivals[name] = Rivals({model: each.estimate() for model, each in drawn.items()}, pairs)
     return rivals
 
 
-def pairs_of(name: str, drawn: Mapping[str, Draws], sums: Mapping[str, FloatArray], seed: int) -> tuple[Pair, ...]:
+def pairs_of(
+    drawn: Mapping[str, Draws], sums: Mapping[str, FloatArray], score: Formula, seed: int
+) -> tuple[Pair, ...]:
     """All pairs under one score."""
-
-    def score(rows: FloatArray) -> FloatArray:
-        return SCORES[name].formula(Tally(*rows.T))
-
     couples = list(combinations(drawn, 2))
     p_values = [permutation_p(sums[a], sums[b], score, seed=seed) for a, b in couples]
     pairs = []

@@ -15,7 +15,7 @@ import numpy as np
 
 from crackwise.tally import FloatArray
 
-__all__ = ["DRAWS", "EXACT_PHOTOGRAPHS", "holm", "least_p", "permutation_p"]
+__all__ = ["DRAWS", "EXACT_PHOTOGRAPHS", "Formula", "holm", "least_p", "permutation_p"]
 
 EXACT_PHOTOGRAPHS = 13
 """Up to so many photographs every exchange is gone through, 4096 of them; beyond, exchanges are drawn."""
