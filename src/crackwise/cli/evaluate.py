@@ -103,6 +103,7 @@ def evaluate(
     from crackwise.errors import needs_extra
     from crackwise.evaluation.evaluate import Question
     from crackwise.evaluation.leaks import find_leaks
+    from crackwise.evaluation.metrics import FAMILIES
     from crackwise.evaluation.sets import evaluate_sets
 
     with needs_extra("lab"):
@@ -111,7 +112,7 @@ def evaluate(
     by_phrase = reader_of_phrases(model, predictor) if each_phrase else None
     sets = {reference: open_items(reference, root) for reference in (*data, *(more or ()))}
     leaks = {reference: find_leaks(items, reference, predictor.card, root) for reference, items in sets.items()}
-    question = Question(class_name, absent, open_close, noise=noise, per_picture=per_picture)
+    question = Question(class_name, absent, open_close, noise=noise, per_picture=per_picture, families=tuple(FAMILIES))
     with progress_bar() as progress:
         tracked = {name: Tracked(items, progress, name) for name, items in sets.items()}
         evaluations = evaluate_sets(

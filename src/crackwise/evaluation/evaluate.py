@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 import cv2
 import numpy as np
@@ -15,11 +15,13 @@ from crackwise.data.masks import read_mask
 from crackwise.errors import DataError, ModelError
 from crackwise.evaluation.bootstrap import Estimate, estimate_scores
 from crackwise.evaluation.leaks import Leaks
+from crackwise.evaluation.metrics import FAMILIES
 from crackwise.evaluation.noise import noise_named
 from crackwise.evaluation.pictures import Judgement, Verdict, are_of_whole_pictures, judge, label_of
+from crackwise.evaluation.protocols.score import Answer, Counts
 from crackwise.imaging.image import read_image
 from crackwise.imaging.tiles import predict_tiled
-from crackwise.tally import NOT_LABELLED, Tally, tally
+from crackwise.tally import NOT_LABELLED, Tally
 
 if TYPE_CHECKING:  # the module imports torch, and a model file needs none
     from crackwise.data.folder import Item
@@ -46,6 +48,8 @@ class Question(NamedTuple):
     """The photographs are made worse first, by this row of `NOISES`; labels stay."""
     per_picture: bool = False
     """Whether it is on a picture at all is scored as well, not only where; of a set that is labelled so that alone."""
+    families: tuple[str, ...] = ()
+    """Which of `FAMILIES` are counted beside ``mask``, which always is."""
 
 
 ASKED = Question()
@@ -56,8 +60,8 @@ class Evaluation:
     """One predictor on one set of pictures."""
 
     items: tuple[Item, ...]
-    tallies: tuple[Tally, ...]
-    """One per item."""
+    counts: Mapping[str, tuple[Counts, ...]]
+    """By family, one per item."""
     scores: Mapping[Subset, Mapping[str, Estimate]]
     """Over all pictures, and, where some leaked, over the others; keys of the inner mapping as in `SCORES`.
 
@@ -76,11 +80,17 @@ class Evaluation:
     triage: Triage | None = None
     """Of a `Cascade`: what it let through, for all questions that were asked together."""
 
+    @property
+    def tallies(self) -> tuple[Tally, ...]:
+        """The counts of the masks, one per item."""
+        return cast(tuple[Tally, ...], self.counts["mask"])
+
 
 class Look(NamedTuple):
     """What is kept of one picture that was looked at."""
 
-    tally: Tally
+    counts: dict[str, Counts]
+    """By family."""
     verdict: Verdict
 
 
@@ -98,6 +108,8 @@ class Viewed(NamedTuple):
     """RGB (h, w, 3), as the predictor sees it."""
     target: NDArray[np.uint8]
     """(h, w): 0 absent, 1 present, 255 not labelled."""
+    probability: NDArray[np.float32]
+    """(h, w)."""
     predicted: NDArray[np.bool_]
     """(h, w)."""
     verdict: Verdict
@@ -143,8 +155,8 @@ def evaluate_each(
     for item in items:
         if not seen:
             questions = [q._replace(class_name=scored_class(predictor.card, item, q)) for q in questions]
-        for answers, viewed in zip(looks, views(predictor, item, level, questions), strict=True):
-            answers.append(Look(tally(viewed.predicted, viewed.target), viewed.verdict))
+        for question, answers, viewed in zip(questions, looks, views(predictor, item, level, questions), strict=True):
+            answers.append(Look(count(viewed, question.families), viewed.verdict))
         seen.append(item)
     if not seen:
         raise DataError("There is no picture to evaluate on.")
@@ -178,12 +190,25 @@ def conclude(
     for subset, kept in subsets(seen, leaks).items():
         groups = [seen[i].group for i in kept]
         if not whole:
-            scores[subset] = estimate_scores([looks[i].tally for i in kept], groups, seed=seed)
+            scores[subset] = {
+                name: estimate
+                for family in looks[0].counts
+                for name, estimate in estimate_scores(
+                    [looks[i].counts[family] for i in kept], groups, family=family, seed=seed
+                ).items()
+            }
         if whole or question.per_picture:
             told = [looks[i].verdict for i in kept]
             judgements[subset] = judge(told, groups, threshold=level.threshold, seed=seed)
-    tallies, verdicts = tuple(look.tally for look in looks), tuple(look.verdict for look in looks)
-    return Evaluation(tuple(seen), tallies, scores, leaks, *level, question, verdicts, judgements)
+    counts = {family: tuple(look.counts[family] for look in looks) for family in looks[0].counts}
+    verdicts = tuple(look.verdict for look in looks)
+    return Evaluation(tuple(seen), counts, scores, leaks, *level, question, verdicts, judgements)
+
+
+def count(viewed: Viewed, families: Sequence[str]) -> dict[str, Counts]:
+    """What one picture contributes to the scores of each family, and of masks."""
+    answer = Answer(viewed.probability, viewed.predicted, viewed.target)
+    return {family: FAMILIES[family](answer) for family in dict.fromkeys(("mask", *families))}
 
 
 def subsets(seen: Sequence[Item], leaks: Leaks) -> dict[Subset, list[int]]:
@@ -212,7 +237,7 @@ def views(predictor: Predictor, item: Item, threshold: float, questions: Sequenc
         answer = maps[noise][predictor.card.classes.index(question.phrase or name)]
         predicted = opened_and_closed(answer >= threshold) if question.open_close else answer >= threshold
         verdict = Verdict(float(answer.max()), label_of(item.mask, target, name))
-        yield Viewed(seen[noise], target, predicted, verdict)
+        yield Viewed(seen[noise], target, answer, predicted, verdict)
 
 
 def opened_and_closed(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -23,7 +23,7 @@ SCHEMA = "crackwise.scores/1"
 DIGITS = 6
 COLUMNS = (
     *("set", "subset", "score", "averaging", "over", "tolerance_px"),
-    *("value", "low", "high", "pictures", "photographs", "threshold"),
+    *("thresholds", "value", "low", "high", "pictures", "photographs", "threshold"),
 )
 
 
@@ -131,9 +131,10 @@ def csv_rows(evaluations: Mapping[str, Evaluation]) -> Iterator[tuple[Any, ...]]
     for reference, evaluation in evaluations.items():
         for subset, scores in evaluation.scores.items():
             for name, estimate in scores.items():
-                cells = score_record(estimate).values()
-                yield reference, subset, name, *SCORES[name].protocol, *cells, evaluation.threshold
+                protocol, cells = SCORES[name].protocol, score_record(estimate).values()
+                threshold = evaluation.threshold if protocol.thresholds == "one" else None
+                yield reference, subset, name, *protocol, *cells, threshold
         for subset, judgement in evaluation.judgements.items():
             for name, estimate in judgement.estimates.items():
-                protocol = WHOLE_PICTURES, PICTURE_SCORES[name].over, None
-                yield reference, subset, name, *protocol, *score_record(estimate).values(), evaluation.threshold
+                of_whole = WHOLE_PICTURES, PICTURE_SCORES[name].over, None, None
+                yield reference, subset, name, *of_whole, *score_record(estimate).values(), evaluation.threshold
