@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from crackwise.cli.evaluate import Root, Tracked, progress_bar
 
 if TYPE_CHECKING:
     from crackwise.data.folder import Item
+    from crackwise.evaluation.compare.pairs import Pair
     from crackwise.predictor import Predictor
 
 __all__ = ["register"]
@@ -22,7 +24,47 @@ Seed = Annotated[int, typer.Option("--seed", min=0, help="Of all draws of photog
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
+    app.command()(compare)
     app.command()(matrix)
+
+
+def compare(
+    results: Annotated[
+        list[Path], typer.Argument(metavar="RESULT...", help="Folders that `crackwise evaluate --out` wrote.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Where compare.json, .csv, .html and the figures go.")],
+    score: Annotated[
+        list[str] | None,
+        typer.Option("--score", metavar="KEY", help="What is compared; repeatable, keys of scores.json."),
+    ] = None,
+    root: Root = None,
+    pictures: Annotated[int, typer.Option("--pictures", min=0, help="How many are shown of every set.")] = 5,
+    picture: Annotated[
+        list[str] | None, typer.Option("--picture", metavar="NAME", help="Show this one instead; repeatable.")
+    ] = None,
+    failures: Annotated[int, typer.Option("--failures", min=0, help="How many are shown of each kind and model.")] = 3,
+    seed: Seed = 0,
+) -> None:
+    """Test models against each other on the same pictures, and show where they differ and fail."""
+    from crackwise.evaluation.compare.run import MAIN_SCORES, Wanted, compare_results
+
+    wanted = Wanted(pictures, tuple(picture or ()), failures)
+    compared = compare_results(results, out, scores=tuple(score or MAIN_SCORES), root=root, wanted=wanted, seed=seed)
+    for each in compared:
+        for name, rivals in each.rivals.items():
+            typer.echo(f"{each.contest.reference}, {name}:")
+            for pair in rivals.pairs:
+                typer.echo(f"  {pair.verdict}{by(pair)}")
+    typer.echo(f"The comparison lies in {out / 'compare.html'}, its numbers in {out / 'compare.json'}.")
+
+
+def by(pair: Pair) -> str:
+    """How far apart two models are, and how sure that is."""
+    value, low, high, *_ = pair.difference
+    if math.isnan(value):
+        return ""
+    ends = "" if math.isnan(low) else f", interval {low:+.3f} to {high:+.3f}"
+    return f" (difference {value:+.3f}{ends}, p {pair.p:.2g}, corrected {pair.p_holm:.2g})"
 
 
 def matrix(

@@ -124,7 +124,8 @@ def fill_row(
 
 def estimate_of(predictor: Predictor, items: Iterable[Item], reference: str, score: str, seed: int) -> Estimate:
     """One score on pictures; the draws of two sets have different seeds, as their means are taken to be independent."""
-    asked = ASKED._replace(per_picture=score in PICTURE_SCORES)
+    families = (SCORES[score].family,) if score in SCORES else ()
+    asked = ASKED._replace(per_picture=score in PICTURE_SCORES, families=families)
     evaluation = evaluate(predictor, items, question=asked, seed=seed)
     if score in PICTURE_SCORES:
         return evaluation.judgements["all"].estimates[score]

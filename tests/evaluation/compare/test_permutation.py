@@ -4,6 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from scipy.stats import binom
 
 from crackwise.evaluation.compare.permutation import EXACT_PHOTOGRAPHS, holm, least_p, permutation_p
 
@@ -77,3 +78,13 @@ def test_an_undefined_p_is_no_member_of_the_family():
     assert corrected[0] == pytest.approx(0.02)
     assert np.isnan(corrected[1])
     assert corrected[2] == pytest.approx(0.02)
+
+
+def test_models_that_do_not_differ_are_called_different_as_often_as_promised(rng):
+    false = 0
+    for _ in range(400):
+        hard = rng.uniform(0.3, 0.9, 10)
+        first, second = (results(rng, 10, np.clip(hard + rng.normal(0, 0.1, 10), 0, 1)) for _ in range(2))
+        second *= first.sum(1, keepdims=True) / second.sum(1, keepdims=True)  # the same true pixels for both
+        false += permutation_p(first, second, share) <= 0.05
+    assert binom.ppf(0.005, 400, 0.05) <= false <= binom.ppf(0.995, 400, 0.05)

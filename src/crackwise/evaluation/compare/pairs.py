@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from crackwise.evaluation.bootstrap import Draws, Estimate, draw_scores, photograph_sums, unpacked
+from crackwise.evaluation.bootstrap import Draws, Estimate, draw_scores, packed, photograph_sums, unpacked
 from crackwise.evaluation.compare.permutation import Formula, holm, least_p, permutation_p
 from crackwise.evaluation.metrics import SCORES
 from crackwise.evaluation.protocols.score import Counts
@@ -63,19 +63,22 @@ def compare_pairs(
         return {}
     (family,) = {SCORES[name].family for name in scores}
     draws = {model: draw_scores(counts, groups, family=family, seed=seed) for model, counts in models.items()}
-    sums = {model: photograph_sums(counts, groups) for model, counts in models.items()}
     like = next(iter(models.values()))[0]
-    rivals = {}
-    for name in scores:
+    rows = {model: [packed(each) for each in counts] for model, counts in models.items()}
+    sums = {model: photograph_sums(each, groups, len(each[0])) for model, each in rows.items()}
+
+    def rivals_under(name: str) -> Rivals:
+        def score(rows: FloatArray) -> FloatArray:
+            return SCORES[name].formula(unpacked(rows, like))
+
         drawn = {model: each[name] for model, each in draws.items()}
-        pairs = pairs_of(drawn, sums, lambda rows, name=name: SCORES[name].formula(unpacked(rows, like)), seed)
-        rivals[name] = Rivals({model: each.estimate() for model, each in drawn.items()}, pairs)
-    return rivals
+        estimates = {model: each.estimate() for model, each in drawn.items()}
+        return Rivals(estimates, pairs_of(drawn, sums, score, seed))
+
+    return {name: rivals_under(name) for name in scores}
 
 
-def pairs_of(
-    drawn: Mapping[str, Draws], sums: Mapping[str, FloatArray], score: Formula, seed: int
-) -> tuple[Pair, ...]:
+def pairs_of(drawn: Mapping[str, Draws], sums: Mapping[str, FloatArray], score: Formula, seed: int) -> tuple[Pair, ...]:
     """All pairs under one score."""
     couples = list(combinations(drawn, 2))
     p_values = [permutation_p(sums[a], sums[b], score, seed=seed) for a, b in couples]

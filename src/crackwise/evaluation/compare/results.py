@@ -106,7 +106,9 @@ def read_record(folder: Path) -> dict[str, Any]:
     try:
         record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read ({error}); pass the --out of a finished `crackwise evaluate`.") from error
+        raise DataError(
+            f"{path} cannot be read ({error}); pass the --out of a finished `crackwise evaluate`."
+        ) from error
     return record
 
 
