@@ -41,7 +41,7 @@ def test_a_better_model_is_above():
     models = {"A": rows(rng, ease + 0.1), "B": rows(rng, ease), "C": rows(rng, ease)}
     a_b, a_c, b_c = compared(models, names(25)).pairs
     assert (a_b.verdict, a_c.verdict) == ("A above B", "A above C")
-    assert b_c.verdict == "no difference shown"
+    assert b_c.verdict == "no difference shown between B and C"
     assert a_b.difference.low < 0.1 < a_b.difference.high
     assert a_b.p <= a_b.p_holm <= ALPHA
     assert compared({"B": models["B"], "A": models["A"]}, names(25)).pairs[0].verdict == "B below A"
@@ -78,7 +78,7 @@ def test_so_few_photographs_give_no_verdict(photographs, why):
     models = {"A": rows(rng, np.full(photographs, 0.9)), "B": rows(rng, np.full(photographs, 0.1))}
     (pair,) = compared(models, names(photographs)).pairs
     assert pair.outcome == "no verdict"
-    assert pair.verdict.startswith(f"no verdict: {why}")
+    assert pair.verdict.startswith(f"no verdict on A and B: {why}")
 
 
 def test_what_is_enough_for_two_models_is_not_for_ten():
@@ -92,5 +92,5 @@ def test_a_score_that_is_not_defined_gives_no_verdict():
     rng = np.random.default_rng(7)
     models = {name: rows(rng, np.full(9, 0.5)) for name in "AB"}
     (pair,) = compared(models, names(9), "false_alarm_share").pairs
-    assert pair.verdict == "no verdict: the score is not defined on these pictures"
+    assert pair.verdict == "no verdict on A and B: the score is not defined on these pictures"
     assert np.isnan(pair.p)

@@ -56,7 +56,7 @@ def test_the_record_says_who_is_above_whom(compared, walls):
     verdicts = [pair["verdict"] for pair in on_walls["scores"]["pooled_crack_iou"]["pairs"]]
     assert verdicts == ["good 1 above <thick> 1", "good 1 above blind 1", "<thick> 1 above blind 1"]
     few = on_walls["scores"]["false_alarm_share"]["pairs"][0]
-    assert few["verdict"] == "no verdict: one photograph says nothing about others"
+    assert few["verdict"] == "no verdict on good 1 and <thick> 1: one photograph says nothing about others"
     assert few["difference"]["low"] is None
 
 
@@ -108,7 +108,7 @@ def test_without_the_photographs_there_are_numbers_only(tmp_path):
     results = [leave(tmp_path / name, "cfd", crack) for name in ("a", "b")]
     (only,) = compare_results(results, tmp_path / "out", scores=["pooled_crack_iou"], root=tmp_path)
     assert only.failures is None
-    assert only.rivals["pooled_crack_iou"].pairs[0].verdict == "no difference shown"
+    assert only.rivals["pooled_crack_iou"].pairs[0].verdict == "no difference shown between a and b"
     assert "--root" in (tmp_path / "out" / "compare.html").read_text()
     assert not list((tmp_path / "out").glob("pictures_*"))
 

@@ -52,7 +52,9 @@ class Pair(NamedTuple):
         """The outcome in words."""
         if self.outcome in ("above", "below"):
             return f"{self.first} {self.outcome} {self.second}"
-        return f"{self.outcome}: {self.reason}" if self.reason else self.outcome
+        if self.reason:
+            return f"no verdict on {self.first} and {self.second}: {self.reason}"
+        return f"no difference shown between {self.first} and {self.second}"
 
 
 def compare_pairs(
