@@ -13,6 +13,9 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("matplotlib")
 
+from typer.testing import CliRunner
+
+from crackwise.cli import app
 from crackwise.data.folder import open_items
 from crackwise.errors import DataError
 from crackwise.evaluation.bootstrap import Estimate
@@ -169,3 +172,13 @@ def test_files_hold_the_same_numbers(tmp_path):
     page = (tmp_path / "matrix.html").read_text()
     assert "&lt;small&gt; 1" in page
     assert "<script" not in page
+
+
+def test_the_command_writes_the_matrix(tmp_path, walls, roads):
+    asked = ["matrix", "packaged", "--data", str(walls), "--data", str(roads), "--score", "f1@2"]
+    said = CliRunner().invoke(app, [*asked, "--root", str(tmp_path), "--out", str(tmp_path / "out")])
+    assert said.exit_code == 0, said.output
+    (only,) = json.loads((tmp_path / "out" / "matrix.json").read_text())["rows"]
+    assert only["unseen_sets"] == [str(walls), str(roads)]
+    assert only["cells"][str(walls)]["absent"]
+    assert only["unseen_mean"]["pictures"] == 9
