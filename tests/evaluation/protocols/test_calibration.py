@@ -7,8 +7,8 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss, log_loss
 
 from crackwise.evaluation.metrics import scores_of
+from crackwise.evaluation.protocols.answer import Answer
 from crackwise.evaluation.protocols.calibration import count_calibration
-from crackwise.evaluation.protocols.score import Answer
 
 BINS = 15
 

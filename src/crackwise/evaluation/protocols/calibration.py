@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from crackwise.evaluation.protocols.score import Answer, Protocol, Score, ratio
+from crackwise.evaluation.protocols.answer import Answer
+from crackwise.evaluation.protocols.score import Protocol, Score, ratio
 from crackwise.tally import FloatArray, within
 
 __all__ = ["BINS", "CALIBRATION_SCORES", "NEAR_PX", "CalibrationCounts", "RegionCounts", "count_calibration", "region"]

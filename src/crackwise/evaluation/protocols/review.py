@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from crackwise.evaluation.protocols.score import Answer
+from crackwise.evaluation.protocols.answer import Answer
 from crackwise.tally import FloatArray
 from crackwise.trust.review import CONFIDENCES, confidence_of
 
