@@ -71,7 +71,8 @@ def test_every_score_is_of_one_family_and_has_a_protocol_of_its_own():
 
 
 def test_every_score_is_in_the_documentation():
-    page = (Path(__file__).parents[2] / "docs" / "protocols.md").read_text()
+    docs = Path(__file__).parents[2] / "docs"
+    page = "".join((docs / f"{name}.md").read_text() for name in ("protocols", "calibration"))
     for name, score in SCORES.items():
         described = f"`{name}`" in page or (score.family == "widths" and f"{name.split('_', 3)[3]}" in page)
         assert described, name
