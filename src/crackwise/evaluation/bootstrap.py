@@ -23,15 +23,19 @@ from crackwise.tally import NOT_LABELLED, FloatArray
 
 __all__ = [
     "CONFIDENCE",
+    "NOTHING",
     "RESAMPLES",
     "Draws",
     "Estimate",
+    "draw_photographs",
     "draw_pictures",
     "draw_scores",
     "estimate_pictures",
     "estimate_scores",
     "interval",
+    "packed",
     "photograph_sums",
+    "unpacked",
 ]
 
 CONFIDENCE = 0.95
