@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from answers import soft_answer, together
+from answers import blank, line, of_masks, soft_answer, together
 from crackwise.evaluation.bootstrap import estimate_scores
 from crackwise.evaluation.evaluate import Viewed, count
 from crackwise.evaluation.metrics import FAMILIES, SCORES, scores_in, scores_of
@@ -86,3 +86,43 @@ def test_families_are_counted_beside_each_other_as_one_by_one():
     for name, family in FAMILIES.items():
         for a, b in zip(counts[name], family(soft_answer(4)), strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+def corner(shape=(40, 60)):
+    mask = blank(shape)
+    mask[:3, :4] = True
+    return mask
+
+
+ERRORS = ("false_alarm", "pixel_brier")
+"""Shares of which 0 is the best."""
+MASKS = {
+    "empty": blank(),
+    "full": ~blank(),
+    "pixel": line(7, start=9, stop=10),
+    "corner": corner(),
+    "edge": line(39),
+    "line": line(20, width=3),
+}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(("found", "truth"), [*itertools.product(MASKS, MASKS)])
+def test_odd_masks_have_scores_within_their_range_and_equal_ones_the_best(family, found, truth):
+    scores = scores_of(FAMILIES[family](of_masks(MASKS[found], MASKS[truth])), family)
+    for name, score in scores_in(family).items():
+        value = float(scores[name])
+        assert not np.isinf(value), name
+        if score.is_share:
+            assert np.isnan(value) or 0 <= value <= 1, name
+            best = 0 if name.startswith(ERRORS) else 1
+            assert found != truth or np.isnan(value) or value == best, name
+
+
+def test_a_picture_of_one_pixel_or_one_row_is_a_picture():
+    for shape in ((1, 1), (1, 30), (30, 1)):
+        for family, count_one in FAMILIES.items():
+            scores = scores_of(count_one(of_masks(np.ones(shape), np.ones(shape))), family)
+            for name, value in scores.items():
+                if scores_in(family)[name].is_share and not name.startswith(ERRORS):
+                    assert np.isnan(value) or value == 1, (name, shape)
