@@ -27,6 +27,7 @@ __all__ = [
     "RESAMPLES",
     "Draws",
     "Estimate",
+    "draw_photographs",
     "draw_pictures",
     "draw_scores",
     "estimate_pictures",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from crackwise.evaluation.protocols.calibration import CALIBRATION_SCORES, count_calibration
 from crackwise.evaluation.protocols.connectivity import CONNECTIVITY_SCORES, count_connectivity
 from crackwise.evaluation.protocols.levels import LEVEL_SCORES, count_levels
 from crackwise.evaluation.protocols.lines import LINE_SCORES, count_lines
 from crackwise.evaluation.protocols.mask import MASK_SCORES, count_mask
 from crackwise.evaluation.protocols.measured import MEASURED_SCORES, count_measured
+from crackwise.evaluation.protocols.review import count_review
 from crackwise.evaluation.protocols.score import Counts, Family, Score
 from crackwise.evaluation.protocols.surfaces import SURFACE_SCORES, count_surfaces
 from crackwise.evaluation.protocols.thinned import THINNED_SCORES, count_thinned
@@ -24,6 +26,8 @@ FAMILIES: dict[str, Family] = {
     "connectivity": count_connectivity,
     "widths": count_widths,
     "measured": count_measured,
+    "calibration": count_calibration,
+    "review": count_review,
 }
 """What is counted on one picture; ``mask`` always is, the others where somebody asks for their scores."""
 
@@ -36,6 +40,7 @@ SCORES: dict[str, Score] = {
     **CONNECTIVITY_SCORES,
     **WIDTH_SCORES,
     **MEASURED_SCORES,
+    **CALIBRATION_SCORES,
 }
 """Every score, in the order of the families."""
 

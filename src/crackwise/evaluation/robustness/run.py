@@ -16,7 +16,7 @@ from crackwise.errors import DataError
 from crackwise.evaluation.evaluate import UNKNOWN, Question, scored_class
 from crackwise.evaluation.leaks import Leaks
 from crackwise.evaluation.metrics import FAMILIES
-from crackwise.evaluation.protocols.score import Answer
+from crackwise.evaluation.protocols.answer import Answer
 from crackwise.evaluation.robustness.kept import ByFamily, Kept, open_kept
 from crackwise.evaluation.robustness.suite import CLEAN, Plan
 from crackwise.imaging.image import read_image
