@@ -87,6 +87,18 @@ def test_scores_are_those_of_evaluate_under_the_same_noise(items, tmp_path):
         assert scores["conditions"][name]["relative"]["value"] == pytest.approx(worse.value / clean.value, abs=1e-5)
 
 
+def test_scores_of_any_family_can_be_asked_for(items, tmp_path):
+    plan = Plan(conditions_of("cracksam", ("dark",)), ("ods", "breaks_per_crack"))
+    asked = Question(noise="dark", families=("levels", "connectivity"))
+    worse = evaluate(DarkIsCrack(), items, question=asked).scores["all"]
+    for _ in ("asked", "kept"):
+        record = measure_robustness({"m": DarkIsCrack()}, {"walls": items}, plan, tmp_path)
+        scores = record["sets"]["walls"]["models"]["m"]["scores"]
+        for name in plan.scores:
+            assert scores[name]["conditions"]["dark"]["value"] == round(worse[name].value, 6)
+        assert scores["breaks_per_crack"]["mean"]["relative"] is None
+
+
 def test_the_mean_is_over_levels_then_noises_and_relative_to_clean(items, tmp_path):
     record = measure_robustness({"m": DarkIsCrack()}, {"walls": items}, PLAN, tmp_path)
     scores = record["sets"]["walls"]["models"]["m"]["scores"]["pooled_crack_iou"]
@@ -156,6 +168,9 @@ def test_only_what_is_missing_is_asked_for(items, tmp_path):
     assert asked(PLAN._replace(conditions=(*PLAN.conditions, *conditions_of("blur", ("jpeg:3",))))) == 2
     assert asked(PLAN, threshold=0.5) == 2 * 6
     assert asked(PLAN._replace(seed=1)) == 2 * 6
+    of_other_families = PLAN._replace(conditions=PLAN.conditions[:1], scores=("ods", "pooled_cldice"))
+    assert asked(of_other_families) == 2 * 2
+    assert asked(of_other_families) == 0
 
 
 def test_a_label_that_was_corrected_is_looked_at_again(items, tmp_path):

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from crackwise.cli.evaluate import FILE_COLUMNS, progress_bar, short
+from crackwise.cli.evaluate import FILE_COLUMNS, ClassName, Root, progress_bar, short
 
 __all__ = ["register"]
 
@@ -29,44 +29,45 @@ class SuiteName(StrEnum):
     BLUR = "blur"
 
 
+Models = Annotated[
+    list[str],
+    typer.Argument(metavar="MODEL...", help="Run folders, .onnx files, `packaged`; the first is the baseline."),
+]
+Data = Annotated[
+    list[str], typer.Option("--data", metavar="SET[:SPLIT]", help="A name of the catalogue or a folder; repeatable.")
+]
+Out = Annotated[Path, typer.Option("--out", help="Where robustness.json, robustness.csv, report.html and kept/ go.")]
+Suite = Annotated[
+    SuiteName, typer.Option("--suite", help="16 corruptions, CrackSAM's two cases, or its sweep of blurs.")
+]
+Only = Annotated[
+    list[str] | None, typer.Option("--only", metavar="NAME", help="These noises only: fog, dark, fog:3; repeatable.")
+]
+Severities = Annotated[
+    str, typer.Option("--severities", metavar="1,3,5", help="Of the corruptions; default: all five.")
+]
+Pictures = Annotated[int | None, typer.Option("--pictures", min=1, help="A sample of so many pictures of each set.")]
+Scores = Annotated[list[str] | None, typer.Option("--score", metavar="KEY", help="Of docs/evaluation.md; repeatable.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Of noises, sample and intervals.")]
+
+
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
     app.command()(robustness)
 
 
 def robustness(
-    models: Annotated[
-        list[str],
-        typer.Argument(metavar="MODEL...", help="Run folders, .onnx files, `packaged`; the first is the baseline."),
-    ],
-    data: Annotated[
-        list[str],
-        typer.Option("--data", metavar="SET[:SPLIT]", help="A name of the catalogue or a folder; repeatable."),
-    ],
-    out: Annotated[
-        Path, typer.Option("--out", help="Where robustness.json, robustness.csv, report.html and kept/ go.")
-    ],
-    suite: Annotated[
-        SuiteName, typer.Option("--suite", help="16 corruptions, CrackSAM's two cases, or its sweep of blurs.")
-    ] = SuiteName.CORRUPTIONS,
-    only: Annotated[
-        list[str] | None,
-        typer.Option("--only", metavar="NAME", help="These noises only: fog, dark, fog:3; repeatable."),
-    ] = None,
-    severities: Annotated[
-        str, typer.Option("--severities", metavar="1,3,5", help="Of the corruptions; default: all five.")
-    ] = "",
-    pictures: Annotated[
-        int | None, typer.Option("--pictures", min=1, help="A sample of so many pictures of each set.")
-    ] = None,
-    scores: Annotated[
-        list[str] | None, typer.Option("--score", metavar="KEY", help="Of docs/evaluation.md; repeatable.")
-    ] = None,
-    class_name: Annotated[str | None, typer.Option("--class", help="What is scored; default: as evaluate.")] = None,
-    root: Annotated[
-        Path | None, typer.Option("--root", help="The folder that holds the sets of the catalogue.")
-    ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of noises, sample and intervals.")] = 0,
+    models: Models,
+    data: Data,
+    out: Out,
+    suite: Suite = SuiteName.CORRUPTIONS,
+    only: Only = None,
+    severities: Severities = "",
+    pictures: Pictures = None,
+    scores: Scores = None,
+    class_name: ClassName = None,
+    root: Root = None,
+    seed: Seed = 0,
 ) -> None:
     """Score models on photographs made worse, step by step; a run that was stopped goes on where it was."""
     from crackwise.backends import load_predictor
