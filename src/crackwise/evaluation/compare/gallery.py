@@ -44,7 +44,7 @@ def find_failures(contest: Contest, items: Sequence[Item]) -> dict[str, Failures
         masks = {model: mask_at(kept.masks[i]) for model, kept in contest.models.items()}
         target = target_of(contest, item, next(iter(masks.values())).shape[:2])
         for model, mask in masks.items():
-            others = [other for name, other in masks.items() if name != model]
+            others = [other for name, other in masks.items() if contest.sha256[name] != contest.sha256[model]]
             failure = failure_of(mask, target, others)
             if failure is not None:
                 found[model][i] = failure
