@@ -17,20 +17,25 @@ from scipy.stats import norm, t
 
 from crackwise.evaluation.classification import PICTURE_SCORES, Over, count_pictures, picture_scores
 from crackwise.evaluation.metrics import FAMILIES, scores_in
-from crackwise.evaluation.protocols.score import Answer, Counts, Protocol
+from crackwise.evaluation.protocols.answer import Answer
+from crackwise.evaluation.protocols.score import Counts, Protocol
 from crackwise.tally import NOT_LABELLED, FloatArray
 
 __all__ = [
     "CONFIDENCE",
+    "NOTHING",
     "RESAMPLES",
     "Draws",
     "Estimate",
+    "draw_photographs",
     "draw_pictures",
     "draw_scores",
     "estimate_pictures",
     "estimate_scores",
     "interval",
+    "packed",
     "photograph_sums",
+    "unpacked",
 ]
 
 CONFIDENCE = 0.95

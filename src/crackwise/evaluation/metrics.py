@@ -2,16 +2,47 @@
 
 from __future__ import annotations
 
+from crackwise.evaluation.protocols.calibration import CALIBRATION_SCORES, count_calibration
+from crackwise.evaluation.protocols.connectivity import CONNECTIVITY_SCORES, count_connectivity
+from crackwise.evaluation.protocols.levels import LEVEL_SCORES, count_levels
+from crackwise.evaluation.protocols.lines import LINE_SCORES, count_lines
 from crackwise.evaluation.protocols.mask import MASK_SCORES, count_mask
+from crackwise.evaluation.protocols.measured import MEASURED_SCORES, count_measured
+from crackwise.evaluation.protocols.review import count_review
 from crackwise.evaluation.protocols.score import Counts, Family, Score
+from crackwise.evaluation.protocols.surfaces import SURFACE_SCORES, count_surfaces
+from crackwise.evaluation.protocols.thinned import THINNED_SCORES, count_thinned
+from crackwise.evaluation.protocols.widths import WIDTH_SCORES, count_widths
 from crackwise.tally import FloatArray
 
 __all__ = ["FAMILIES", "SCORES", "scores_in", "scores_of"]
 
-FAMILIES: dict[str, Family] = {"mask": count_mask}
+FAMILIES: dict[str, Family] = {
+    "mask": count_mask,
+    "levels": count_levels,
+    "thinned": count_thinned,
+    "lines": count_lines,
+    "surfaces": count_surfaces,
+    "connectivity": count_connectivity,
+    "widths": count_widths,
+    "measured": count_measured,
+    "calibration": count_calibration,
+    "review": count_review,
+}
 """What is counted on one picture; ``mask`` always is, the others where somebody asks for their scores."""
 
-SCORES: dict[str, Score] = {**MASK_SCORES}
+SCORES: dict[str, Score] = {
+    **MASK_SCORES,
+    **LEVEL_SCORES,
+    **THINNED_SCORES,
+    **LINE_SCORES,
+    **SURFACE_SCORES,
+    **CONNECTIVITY_SCORES,
+    **WIDTH_SCORES,
+    **MEASURED_SCORES,
+    **CALIBRATION_SCORES,
+}
+"""Every score, in the order of the families."""
 
 
 def scores_in(family: str) -> dict[str, Score]:

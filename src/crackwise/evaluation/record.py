@@ -15,6 +15,7 @@ from crackwise.evaluation.evaluate import Evaluation, Subset
 from crackwise.evaluation.metrics import SCORES
 from crackwise.evaluation.pictures import Judgement
 from crackwise.evaluation.reliability import reliability
+from crackwise.evaluation.trust.record import trust_record
 from crackwise.predictor import Predictor
 
 __all__ = ["SCHEMA", "to_csv", "to_json"]
@@ -38,6 +39,7 @@ def to_json(predictor: Predictor, evaluations: Mapping[str, Evaluation], *, seed
             "sha256": predictor.sha256,
             "runtime": predictor.runtime,
             "precision": predictor.precision,
+            "temperature": card.temperature,
         },
         "cascade": predictor.models() if isinstance(predictor, Cascade) else None,
         "intervals": {
@@ -54,7 +56,10 @@ def to_json(predictor: Predictor, evaluations: Mapping[str, Evaluation], *, seed
             name: {"title": score.title, "over": score.over, "definition": score.definition}
             for name, score in PICTURE_SCORES.items()
         },
-        "sets": {reference: set_record(evaluation) for reference, evaluation in evaluations.items()},
+        "sets": {
+            reference: set_record(evaluation) | {"trust": trust_record(evaluation, card, seed=seed)}
+            for reference, evaluation in evaluations.items()
+        },
     }
 
 

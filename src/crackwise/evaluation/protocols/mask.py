@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from crackwise.evaluation.protocols.score import Answer, Protocol, Score, ratio
+from crackwise.evaluation.protocols.answer import Answer
+from crackwise.evaluation.protocols.score import Protocol, Score, harmonic, ratio
 from crackwise.tally import FloatArray, Tally, tally
 
 __all__ = ["MASK_SCORES", "count_mask"]
@@ -61,8 +62,7 @@ def recall(t: Tally, hits: FloatArray) -> FloatArray:
 
 def f1(t: Tally, predicted_hits: FloatArray, true_hits: FloatArray) -> FloatArray:
     """Harmonic mean of pooled precision and recall; 0 where nothing is hit, also if nothing is predicted."""
-    p, r = np.nan_to_num(precision(t, predicted_hits)), recall(t, true_hits)
-    return np.where(r == 0, 0.0, ratio(2 * p * r, p + r))
+    return harmonic(precision(t, predicted_hits), recall(t, true_hits))
 
 
 def per_image(t: Tally, cracked_sum: FloatArray) -> FloatArray:

@@ -1,18 +1,18 @@
-"""What all families of scores have in common: the answer they look at, and what a row of a table says."""
+"""What all families of scores have in common: what a row of their tables says."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
-from crackwise.tally import NOT_LABELLED, FloatArray
+from crackwise.evaluation.protocols.answer import Answer
+from crackwise.tally import FloatArray
 
-__all__ = ["Answer", "Counts", "Family", "Protocol", "Score", "ratio"]
+__all__ = ["Counts", "Family", "Protocol", "Score", "harmonic", "ratio"]
 
 Counts = tuple[Any, ...]
 """A `NamedTuple` of additive numbers and vectors: what one picture, or a sum of them, contributes to a family.
@@ -20,39 +20,6 @@ Counts = tuple[Any, ...]
 It has fields ``cracked`` and ``crack_free``, the number of pictures with a true pixel and without one; a picture
 without any labelled pixel counts 0 in every field. In a formula each field may have further leading axes.
 """
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One labelled picture and what is said of it. What has no label is out of the masks, and counts nowhere."""
-
-    probability: NDArray[np.float32]
-    """(h, w)."""
-    predicted: NDArray[np.bool_]
-    """(h, w), at the threshold."""
-    target: NDArray[np.uint8]
-    """(h, w): 0 absent, 1 present, 255 not labelled."""
-
-    @cached_property
-    def labelled(self) -> NDArray[np.bool_]:
-        """(h, w)."""
-        return np.not_equal(self.target, NOT_LABELLED)
-
-    @cached_property
-    def truth(self) -> NDArray[np.bool_]:
-        """(h, w): the true crack."""
-        return np.equal(self.target, 1)
-
-    @cached_property
-    def found(self) -> NDArray[np.bool_]:
-        """(h, w): the predicted mask where there is a label."""
-        return self.predicted & self.labelled
-
-    @cached_property
-    def kind(self) -> tuple[bool, bool]:
-        """Whether the picture shows a crack, and whether it shows none; neither without a labelled pixel."""
-        cracked = bool(self.truth.any())
-        return cracked, not cracked and bool(self.labelled.any())
 
 
 Family = Callable[[Answer], Counts]
@@ -88,7 +55,13 @@ class Score:
     """How many pictures of a sum it rests on, if these are not all that ``protocol.over`` names."""
 
 
-def ratio(part: FloatArray, whole: FloatArray) -> FloatArray:
+def ratio(part: ArrayLike, whole: ArrayLike) -> FloatArray:
     """``part / whole``, nan where the whole is 0."""
     whole = np.asarray(whole)
     return np.asarray(np.divide(part, whole, out=np.full(whole.shape, np.nan), where=whole > 0))
+
+
+def harmonic(precision: FloatArray, recall: FloatArray) -> FloatArray:
+    """F1 of two shares: 0 where nothing is hit, also if nothing is predicted; nan where there is nothing to find."""
+    precision = np.nan_to_num(precision)
+    return np.where(recall == 0, 0.0, ratio(2 * precision * recall, precision + recall))
