@@ -19,8 +19,8 @@ from crackwise.cli import app
 from crackwise.data.folder import open_items
 from crackwise.errors import DataError
 from crackwise.evaluation.bootstrap import Estimate
-from crackwise.evaluation.matrix import Cell, Matrix, Row, fill_row, kinship, mean_of_sets, to_csv, to_json
-from crackwise.evaluation.matrix_page import draw_heat_map, write_matrix
+from crackwise.evaluation.matrix.page import draw_heat_map, write_matrix
+from crackwise.evaluation.matrix.rows import Cell, Matrix, Row, fill_row, kinship, mean_of_sets, to_csv, to_json
 from crackwise.predictor import DataTerms, ModelCard
 from crackwise.report.plot import to_svg
 

@@ -12,7 +12,7 @@ import numpy as np
 from crackwise.errors import needs_extra
 from crackwise.evaluation.bootstrap import Estimate
 from crackwise.evaluation.classification import PICTURE_SCORES
-from crackwise.evaluation.matrix import Matrix, Row, to_csv, to_json
+from crackwise.evaluation.matrix.rows import Matrix, Row, to_csv, to_json
 from crackwise.evaluation.metrics import SCORES
 from crackwise.imaging.files import write_atomically
 from crackwise.report.plot import FAINT, INK, new_figure, to_png, to_svg
@@ -51,7 +51,7 @@ def write_matrix(matrix: Matrix, out: Path) -> None:
     record = to_json(matrix)
     heat_map = draw_heat_map(matrix)
     chart = to_svg(heat_map, f"{record['score']['title']} of each model on each set")
-    page = template_of("crackwise.evaluation", "matrix.html").render(record=record, chart=chart)
+    page = template_of("crackwise.evaluation.matrix", "matrix.html").render(record=record, chart=chart)
     write_atomically(out / "matrix.json", f"{json.dumps(record, indent=2, ensure_ascii=False)}\n".encode())
     write_atomically(out / "matrix.csv", to_csv(matrix).encode())
     write_atomically(out / "matrix.png", to_png(heat_map))
