@@ -117,7 +117,7 @@ def draw_square(axes: Any, place: tuple[float, float], square: Drawn, colours: t
         return
     low, high = colours or (estimate.value - 1, estimate.value + 1)
     shade = colormaps[COLOURS]((estimate.value - low) / (high - low))
-    ink = "#000000" if luminance(shade) > 0.2 else "#ffffff"
+    ink = "#000000" if luminance(shade) > 0.18 else "#ffffff"
     axes.add_patch(Rectangle((x - 0.48, y - 0.46), 0.96, 0.92, facecolor=shade, edgecolor="none"))
     if square.is_met:
         axes.add_patch(
