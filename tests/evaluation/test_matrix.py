@@ -19,8 +19,9 @@ from crackwise.cli import app
 from crackwise.data.folder import open_items
 from crackwise.errors import DataError
 from crackwise.evaluation.bootstrap import Estimate
-from crackwise.evaluation.matrix import Cell, Matrix, Row, fill_row, kinship, mean_of_sets, to_csv, to_json
-from crackwise.evaluation.matrix_page import draw_heat_map, write_matrix
+from crackwise.evaluation.leaks import Leaks
+from crackwise.evaluation.matrix.page import draw_heat_map, write_matrix
+from crackwise.evaluation.matrix.rows import Cell, Matrix, Row, fill_row, kinship, mean_of_sets, to_csv, to_json
 from crackwise.predictor import DataTerms, ModelCard
 from crackwise.report.plot import to_svg
 
@@ -91,11 +92,14 @@ def test_training_parts_that_are_not_at_hand_are_named(walls):
 
 def test_kinship_goes_by_what_the_card_names():
     learnt_walls = ModelCard(name="a", version="1", data=(DataTerms(name="rissbilder:train", terms=""),))
-    assert kinship(learnt_walls, "rissbilder:test", 0) == "trained on"
-    assert kinship(learnt_walls, "volker:test", 0) == "trained on"  # cut from the same photographs
-    assert kinship(learnt_walls, "cfd:fold0/test", 0) == "unseen"
-    assert kinship(learnt_walls, "cfd:fold0/test", 2) == "trained on"
-    assert kinship(ModelCard(name="b", version="1"), "cfd", 0) == "unknown"
+    nothing, unlooked = Leaks(checked=("rissbilder:train",)), Leaks(absent=("rissbilder:train",))
+    assert kinship(learnt_walls, "rissbilder:test", nothing) == "trained on"
+    assert kinship(learnt_walls, "volker:test", nothing) == "trained on"  # cut from the same photographs
+    assert kinship(learnt_walls, "cfd:fold0/test", unlooked) == "unseen"
+    assert kinship(learnt_walls, "cfd:fold0/test", Leaks(frozenset({"cfd/1"}))) == "trained on"
+    assert kinship(learnt_walls, "some/folder", nothing) == "unseen"
+    assert kinship(learnt_walls, "some/folder", unlooked) == "unknown"
+    assert kinship(ModelCard(name="b", version="1"), "cfd", Leaks()) == "unknown"
 
 
 def test_the_mean_of_sets_is_as_sure_as_their_intervals_let_it_be():
@@ -179,6 +183,6 @@ def test_the_command_writes_the_matrix(tmp_path, walls, roads):
     said = CliRunner().invoke(app, [*asked, "--root", str(tmp_path), "--out", str(tmp_path / "out")])
     assert said.exit_code == 0, said.output
     (only,) = json.loads((tmp_path / "out" / "matrix.json").read_text())["rows"]
-    assert only["unseen_sets"] == [str(walls), str(roads)]
+    assert [cell["estimate"]["pictures"] for cell in only["cells"].values()] == [5, 4]
     assert only["cells"][str(walls)]["absent"]
-    assert only["unseen_mean"]["pictures"] == 9
+    assert (only["unseen_sets"], only["unseen_mean"]) == ([], None)

@@ -82,8 +82,8 @@ def matrix(
 ) -> None:
     """Score models on test sets, each without the pictures it has met, as one heat map."""
     from crackwise.errors import needs_extra
-    from crackwise.evaluation.matrix import Matrix, fill_row
-    from crackwise.evaluation.matrix_page import write_matrix
+    from crackwise.evaluation.matrix.page import write_matrix
+    from crackwise.evaluation.matrix.rows import Matrix, fill_row
 
     with needs_extra("lab"):
         from crackwise.data.folder import open_items

@@ -7,8 +7,8 @@ import json
 import cv2
 import numpy as np
 import pytest
-from crackwise.evaluation.kept import SetToKeep, write_kept
 
+from crackwise.evaluation.kept import SetToKeep, write_kept
 from crackwise.imaging.overlay import encode_png
 from crackwise.tally import tally
 
@@ -48,7 +48,7 @@ def leave(out, walls, masks, *, labels=crack, pictures=range(PICTURES), group="{
         {"mask": [tally(mask, labels(i).astype(np.uint8)) for i, mask in drawn.items()]},
         [encode_png(mask * np.uint8(255)) for mask in drawn.values()],
     )
-    write_kept(out, out.name, "0" * 64, {str(walls): kept})
+    write_kept(out, out.name, out.name.encode().hex(), {str(walls): kept})
     asked = {"class": "crack", "phrase": None, "absent": False, "open_close": False, "noise": None} | told
     record = {"sets": {str(walls): {**asked, "leaks": {"pictures": list(leaks)}}}}
     (out / "scores.json").write_text(json.dumps(record))

@@ -84,11 +84,14 @@ def test_the_label_is_disputed_where_several_models_agree_against_it():
     assert failure_of(found, labelled).kind == "wrong_object"
     assert failure_of(found, labelled, [line(20), line(21)]).kind == "disputed"
     assert failure_of(found, labelled, [line(20), line(60)]).kind == "wrong_object"
-    assert failure_of(blank(), labelled, [blank()]).kind == "missed"
+    assert failure_of(found, labelled, [line(20)]).kind == "wrong_object"
+    assert failure_of(blank(), labelled, [blank(), blank()]).kind == "missed"
+    part = line(60, columns=slice(10, 40))
+    assert failure_of(part, labelled, [part, part]).kind == "cut_short"
 
 
 def test_models_that_agree_with_the_label_dispute_nothing():
-    assert failure_of(line(38, 8), label(line()), [line(38, 8)]).kind == "too_thick"
+    assert failure_of(line(38, 8), label(line()), [line(38, 8)] * 2).kind == "too_thick"
 
 
 def test_what_has_no_label_is_no_error():

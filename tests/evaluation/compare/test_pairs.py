@@ -28,11 +28,11 @@ def compared(models, groups, name="pooled_recall"):
 
 def test_models_that_do_not_differ_are_seldom_said_to():
     rng, false, photographs = np.random.default_rng(0), 0, 9
-    for _ in range(60):
+    for _ in range(40):
         ease = rng.normal(0.6, 0.15, photographs)
         models = {name: rows(rng, ease + rng.normal(0, 0.05, photographs)) for name in "ABC"}
         false += any(pair.outcome in ("above", "below") for pair in compared(models, names(photographs)).pairs)
-    assert false <= binom.ppf(0.99, 60, ALPHA)
+    assert false <= binom.ppf(0.99, 40, ALPHA)
 
 
 def test_a_better_model_is_above():

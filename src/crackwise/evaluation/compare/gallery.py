@@ -44,8 +44,9 @@ def find_failures(contest: Contest, items: Sequence[Item]) -> dict[str, Failures
         masks = {model: mask_at(kept.masks[i]) for model, kept in contest.models.items()}
         target = target_of(contest, item, next(iter(masks.values())).shape[:2])
         for model, mask in masks.items():
-            others = [other for name, other in masks.items() if name != model]
-            failure = failure_of(mask, target, others)
+            by_file = {contest.sha256[name]: other for name, other in masks.items()}
+            del by_file[contest.sha256[model]]
+            failure = failure_of(mask, target, list(by_file.values()))
             if failure is not None:
                 found[model][i] = failure
     return {model: Failures(of_pictures) for model, of_pictures in found.items()}

@@ -31,7 +31,9 @@ CLOSE_ERRORS = 0.9
 AGREEMENT = 0.9
 """Two masks agree whose F1 within 2 px is at least this."""
 DISAGREEMENT = 0.7
-"""A mask disagrees with a label if the same number is below this."""
+"""A mask contradicts a label if no larger share of it than this lies within 2 px of a true pixel."""
+SEVERAL = 3
+"""So many models must agree before they are heard against a label."""
 
 
 @dataclass(frozen=True)
@@ -116,10 +118,11 @@ def same_line(m: Masks) -> bool:
 
 
 def outvoted(m: Masks) -> bool:
-    """Whether all models, two or more, find the same, and something else than the label says."""
-    if not m.others or not m.predicted.any() or agreement(m.predicted, m.truth) >= DISAGREEMENT:
+    """Whether several models, all that there are, find the same, and most of it where the label has nothing."""
+    if len(m.others) + 1 < SEVERAL or not m.predicted.any():
         return False
-    return all(agreement(m.predicted, other) >= AGREEMENT for other in m.others)
+    backed = (m.predicted & within(m.truth, 2)).sum() / m.predicted.sum()
+    return bool(backed < DISAGREEMENT) and all(agreement(m.predicted, other) >= AGREEMENT for other in m.others)
 
 
 def agreement(mask: Mask, other: Mask) -> float:
@@ -142,8 +145,9 @@ KINDS: dict[str, Kind] = {
         disputed,
         "disputed label",
         f"mask and label have areas within a factor of {SAME_AREA} and {CLOSE_ERRORS:.0%} of the wrong pixels lie "
-        f"within {REACH_PX} px (one line, drawn a little apart), or all compared models agree with each other "
-        f"(F1 within 2 px at least {AGREEMENT}) and not with the label (below {DISAGREEMENT})",
+        f"within {REACH_PX} px (one line, drawn a little apart), or {SEVERAL} or more different models all agree with "
+        f"each other (F1 within 2 px at least {AGREEMENT}) and contradict the label (less than {DISAGREEMENT:.0%} of "
+        "the mask within 2 px of it)",
     ),
     "wrong_object": Kind(
         wrong_object, "wrong object", f"components of the mask with no true pixel within {REACH_PX} px"
@@ -181,7 +185,7 @@ def failure_of(predicted: Mask, target: NDArray[np.uint8], others: Sequence[Mask
     """How a mask (h, w) fails against a label (h, w) of 0, 1 and 255; None where it does not.
 
     It fails below `FAILURE_IOU`, and on a crack-free picture with any predicted pixel. ``others``: the masks of the
-    models it is compared with.
+    other models, each of another file.
     """
     labelled, truth = target != NOT_LABELLED, target == 1
     masks = Masks(predicted & labelled, truth, [other & labelled for other in others])

@@ -7,11 +7,15 @@ from typing import Any, TypeAlias
 
 from markupsafe import Markup
 
+from crackwise.errors import needs_extra
 from crackwise.evaluation.compare.pictures import Shown, panels_of
 from crackwise.evaluation.drawing import jpeg_source, png_source
 from crackwise.evaluation.page import Example
 from crackwise.report.plot import FAINT, INK, SERIES, new_figure, to_svg
 from crackwise.report.render import template_of
+
+with needs_extra("lab"):
+    from matplotlib.ticker import MaxNLocator
 
 __all__ = ["Gallery", "render_page"]
 
@@ -69,14 +73,14 @@ def minus(value: float | None) -> float | None:
 
 
 def draw_differences(score: Mapping[str, Any], title: str) -> Markup:
-    """A row per pair: the difference and its interval beside 0, filled where it is shown."""
-    pairs = score["pairs"]
-    figure, axes = new_figure(7.6, 0.9 + 0.42 * len(pairs))
+    """A row per pair: the difference and its interval beside 0, filled where it is shown; empty without one."""
+    pairs = [pair for pair in score["pairs"] if pair["difference"]["value"] is not None]
+    if not pairs:
+        return Markup("")
+    names = [f"{pair['first']} − {pair['second']}" for pair in pairs]  # noqa: RUF001
+    figure, axes = new_figure(5.0 + 0.085 * max(map(len, names)), 0.9 + 0.42 * len(pairs))
     for y, pair in enumerate(pairs):
         apart = pair["difference"]
-        if apart["value"] is None:
-            axes.text(0, y, "not defined", ha="center", va="center", fontsize=9, color=INK)
-            continue
         is_shown = pair["outcome"] in ("above", "below")
         colour = SHOWN if is_shown else HIDDEN
         if apart["low"] is not None:
@@ -84,7 +88,8 @@ def draw_differences(score: Mapping[str, Any], title: str) -> Markup:
         marker = {"markersize": 8, "markeredgewidth": 1.8, "color": colour}
         axes.plot([apart["value"]], [y], "o", fillstyle="full" if is_shown else "none", **marker)
     axes.axvline(0, color=INK, linewidth=1)
-    axes.set_yticks(range(len(pairs)), [f"{pair['first']} − {pair['second']}" for pair in pairs])  # noqa: RUF001
+    axes.set_yticks(range(len(pairs)), names)
+    axes.xaxis.set_major_locator(MaxNLocator(6))
     axes.set_ylim(len(pairs) - 0.5, -0.5)
     axes.grid(False, axis="y")
     axes.grid(True, axis="x", color=FAINT)

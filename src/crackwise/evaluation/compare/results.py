@@ -35,6 +35,8 @@ class Contest:
     """The photograph of each."""
     models: Mapping[str, KeptSet]
     """Their pictures in the order of ``names``."""
+    sha256: Mapping[str, str]
+    """Of each model's file: several results may be of one model."""
     class_name: str
     absent: bool
     noise: str | None
@@ -90,6 +92,7 @@ def read_contests(folders: Sequence[Path]) -> tuple[list[Contest], list[str]]:
             ref,
             {name: each.sets[ref] for name, each in zip(names, kept, strict=True)},
             {name: record["sets"][ref] for name, record in zip(names, records, strict=True)},
+            {name: each.sha256 for name, each in zip(names, kept, strict=True)},
         )
         for ref in everywhere
     ]
@@ -129,7 +132,12 @@ def names_of(kept: Sequence[Kept], folders: Sequence[Path]) -> list[str]:
     return names
 
 
-def contest_of(reference: str, sets: Mapping[str, KeptSet], records: Mapping[str, Mapping[str, Any]]) -> Contest:
+def contest_of(
+    reference: str,
+    sets: Mapping[str, KeptSet],
+    records: Mapping[str, Mapping[str, Any]],
+    sha256: Mapping[str, str],
+) -> Contest:
     """One set, its pictures brought into one order.
 
     Raises:
@@ -151,6 +159,7 @@ def contest_of(reference: str, sets: Mapping[str, KeptSet], records: Mapping[str
         models[first].names,
         models[first].groups,
         models,
+        sha256,
         record["class"],
         record["absent"],
         record["noise"],

@@ -12,7 +12,7 @@ import numpy as np
 from crackwise.errors import needs_extra
 from crackwise.evaluation.bootstrap import Estimate
 from crackwise.evaluation.classification import PICTURE_SCORES
-from crackwise.evaluation.matrix import Matrix, Row, to_csv, to_json
+from crackwise.evaluation.matrix.rows import Matrix, Row, to_csv, to_json
 from crackwise.evaluation.metrics import SCORES
 from crackwise.imaging.files import write_atomically
 from crackwise.report.plot import FAINT, INK, new_figure, to_png, to_svg
@@ -51,7 +51,7 @@ def write_matrix(matrix: Matrix, out: Path) -> None:
     record = to_json(matrix)
     heat_map = draw_heat_map(matrix)
     chart = to_svg(heat_map, f"{record['score']['title']} of each model on each set")
-    page = template_of("crackwise.evaluation", "matrix.html").render(record=record, chart=chart)
+    page = template_of("crackwise.evaluation.matrix", "matrix.html").render(record=record, chart=chart)
     write_atomically(out / "matrix.json", f"{json.dumps(record, indent=2, ensure_ascii=False)}\n".encode())
     write_atomically(out / "matrix.csv", to_csv(matrix).encode())
     write_atomically(out / "matrix.png", to_png(heat_map))
@@ -117,7 +117,7 @@ def draw_square(axes: Any, place: tuple[float, float], square: Drawn, colours: t
         return
     low, high = colours or (estimate.value - 1, estimate.value + 1)
     shade = colormaps[COLOURS]((estimate.value - low) / (high - low))
-    ink = "#000000" if luminance(shade) > 0.2 else "#ffffff"
+    ink = "#000000" if luminance(shade) > 0.18 else "#ffffff"
     axes.add_patch(Rectangle((x - 0.48, y - 0.46), 0.96, 0.92, facecolor=shade, edgecolor="none"))
     if square.is_met:
         axes.add_patch(

@@ -15,7 +15,7 @@ from crackwise.errors import DataError
 from crackwise.evaluation.bootstrap import CONFIDENCE, Estimate
 from crackwise.evaluation.classification import PICTURE_SCORES
 from crackwise.evaluation.evaluate import ASKED, evaluate
-from crackwise.evaluation.leaks import find_leaks
+from crackwise.evaluation.leaks import Leaks, find_leaks
 from crackwise.evaluation.metrics import SCORES
 from crackwise.evaluation.record import score_record
 
@@ -46,7 +46,7 @@ class Cell(NamedTuple):
     """Pictures of the set that a training part of the model also shows."""
     kinship: Kinship
     """``"trained on"``: the model learnt or chose its threshold on another part of the set, on a set cut from the same
-    photographs, or on pictures of it; ``"unknown"``: its card does not say on what."""
+    photographs, or on pictures of it; ``"unknown"``: neither its card nor the pictures at hand can tell."""
     checked: tuple[str, ...]
     """Training parts that were at hand to look for shared photographs."""
     absent: tuple[str, ...]
@@ -117,7 +117,7 @@ def fill_row(
         if unmet:
             tracked = track(f"{name} on {reference}", unmet)
             estimate = estimate_of(predictor, tracked, reference, score, seed + number)
-        relation = kinship(card, reference, len(items) - len(unmet))
+        relation = kinship(card, reference, leaks)
         cells[reference] = Cell(estimate, len(items) - len(unmet), relation, leaks.checked, leaks.absent)
     return Row(name, trained_on(card), card.threshold, cells)
 
@@ -142,11 +142,16 @@ def trained_on(card: ModelCard) -> tuple[str, ...]:
     return tuple(terms.name for terms in card.data if terms.role != "test")
 
 
-def kinship(card: ModelCard, reference: str, left_out: int) -> Kinship:
-    """Whether a model has met anything of a set: another part of it, or pictures of it under another name."""
-    if left_out or family_of(reference) in map(family_of, trained_on(card)):
+def kinship(card: ModelCard, reference: str, leaks: Leaks) -> Kinship:
+    """Whether a model has met anything of a set: another part of it, or pictures of it under another name.
+
+    Names tell sets of the catalogue apart; a folder of whatever pictures is unseen only if all training parts were
+    looked into.
+    """
+    if leaks.names or family_of(reference) in map(family_of, trained_on(card)):
         return "trained on"
-    return "unseen" if trained_on(card) else "unknown"
+    is_of_catalogue = family_of(reference) in map(family_of, DATASETS)
+    return "unseen" if trained_on(card) and (is_of_catalogue or not leaks.absent) else "unknown"
 
 
 def family_of(reference: str) -> str:
