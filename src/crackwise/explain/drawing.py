@@ -29,7 +29,7 @@ SIGNED_LEVELS = (
 )
 """Against, neutral, for."""
 REGION_RGB = (230, 0, 126)
-OPACITY, SIGNED_OPACITY = 0.6, 0.85
+OPACITY, SIGNED_OPACITY = 0.6, 0.7
 KEY_PX = (160, 12)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -131,8 +132,8 @@ def write_maps(out: Path, stem: str, explained: Explained) -> Iterator[dict[str,
     """An overlay and an array per map, and its entry in the record."""
     for method, heats in explained.maps.items():
         for heat in heats:
-            part = "" if len(heats) == 1 else "_" + "".join(c if c.isalnum() else "-" for c in heat.title)
-            name = f"{stem}_{explained.model}_{method}{part}".replace("--", "-")
+            part = "" if len(heats) == 1 else "_" + re.sub(r"[^\w]+", "-", heat.title)
+            name = f"{stem}_{explained.model}_{method}{part}"
             array = io.BytesIO()
             np.save(array, heat.values, allow_pickle=False)
             write_atomically(out / f"{name}.npy", array.getvalue())

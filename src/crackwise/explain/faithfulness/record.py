@@ -18,7 +18,7 @@ from crackwise.evaluation.bootstrap import CONFIDENCE, RESAMPLES
 from crackwise.explain.faithfulness.judge import FAITHFULNESS, Conditions, Judgement, estimate
 from crackwise.explain.faithfulness.randomise import STAGES
 from crackwise.imaging.files import write_atomically
-from crackwise.report.plot import new_figure, to_svg
+from crackwise.report.plot import INK, new_figure, to_svg
 from crackwise.report.render import template_of
 
 __all__ = ["SCHEMA", "to_csv", "to_record", "write_judged"]
@@ -138,7 +138,7 @@ def curve_chart(methods: Mapping[str, Any]) -> Markup:
             shares = np.linspace(0, 100, len(curve))
             axis.plot(shares, curve, "--" if method in DASHED else "-", label=method)
         axis.set(title=name, xlabel=f"% of pixels {'gone' if name == 'deletion' else 'there'}", ylabel="answer")
-    axes.flat[0].legend(fontsize=9)
+    axes.flat[0].legend(fontsize=9, frameon=False, labelcolor=INK)
     return to_svg(figure, "Mean deletion and insertion curves of every method")
 
 
@@ -162,5 +162,5 @@ def stage_chart(methods: Mapping[str, Any]) -> Markup | None:
     axis.set(xlabel="% of layers with shuffled weights, from the top", ylabel="rank correlation")
     if not drawn:
         return None
-    axis.legend(fontsize=9)
+    axis.legend(fontsize=9, frameon=False, labelcolor=INK)
     return to_svg(figure, "How much each map changes as weights are made random")
