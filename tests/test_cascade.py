@@ -68,9 +68,9 @@ def segmented(maps: NDArray[np.float32]) -> tuple[int, int, int, int]:
     [
         ([(5, 9)], (0, 64 + 10, 0, 64 + 10), 1),  # in a corner: a margin where there is room
         ([(299, 399)], (224, 300, 320, 400), 1),  # parts 236 to 300 and 336 to 400, less 10, down to the grid
-        ([(100, 70), (140, 330)], (32, 192 + 10, 32, 384 + 10), 2),  # far apart: all between them too
+        ([(100, 70), (140, 160)], (32, 192 + 10, 32, 192 + 10), 2),  # neighbours by a corner: one window
         ([(100, 70), (101, 72)], (32, 128 + 10, 32, 128 + 10), 1),  # 64 less 10 is 54, down to 32
-        ([(0, 0), (299, 399)], (0, 300, 0, 400), 2),
+        ([(200, 200), (70, 70), (140, 140)], (32, 256 + 10, 32, 256 + 10), 3),  # what joins two joins all
     ],
 )
 def test_the_window_lies_around_what_the_screen_suspects(
@@ -85,6 +85,20 @@ def test_the_window_lies_around_what_the_screen_suspects(
     assert segmenter.looks == [(bottom - top, right - left)]
     assert np.array_equal(maps[:, top:bottom, left:right], Darkness()(pixels)[:, top:bottom, left:right])
     assert cascade.triage == Triage(5 * 7, suspected, 300 * 400, (bottom - top) * (right - left))
+
+
+def test_what_lies_far_apart_is_segmented_apart() -> None:
+    segmenter = Relative(overlap_px=10)
+    pixels = light_wall(300, 400, (100, 70), (140, 330))
+    cascade = Cascade(classifier(tile_px=64), segmenter)
+    maps = cascade(pixels)
+    seen = [(slice(32, 138), slice(32, 138)), (slice(96, 202), slice(288, 394))]
+    assert segmenter.looks == [(106, 106), (106, 106)]
+    for rows, columns in seen:
+        assert np.array_equal(maps[:, rows, columns], Relative()(pixels[rows, columns]))
+        maps[:, rows, columns] = 0
+    assert not maps.any()
+    assert cascade.triage == Triage(35, 2, 120_000, 2 * 106 * 106)
 
 
 def test_where_nothing_is_suspected_nothing_is_segmented() -> None:

@@ -24,9 +24,9 @@ from crackwise.predictor import ModelCard
 
 KEYS = [
     "schema", "source", "sha256", "width_px", "height_px", "mm_per_px", "mm_per_px_source", "model", "triage",
-    "cracks", "totals",
+    "review", "uncertainty", "cracks", "totals",
 ]  # fmt: skip
-MODEL_KEYS = ["name", "version", "sha256", "threshold", "runtime", "precision"]
+MODEL_KEYS = ["name", "version", "sha256", "threshold", "temperature", "runtime", "precision"]
 CRACK_KEYS = [
     "id", "label", "length_px", "mean_width_px", "median_width_px", "p95_width_px", "max_width_px",
     "width_uncertainty_px", "orientation_deg", "length_mm", "mean_width_mm", "median_width_mm", "p95_width_mm",

@@ -3,7 +3,7 @@
     python docs/models/make.py
 
 What stands above the line `<!-- by hand below -->` is made, what stands below is kept. Scores come from
-docs/benchmark.json, where `benchmarks/zoo.py` put them.
+docs/benchmark.json, where `docs/benchmark_table.py` puts them.
 """
 
 from __future__ import annotations
@@ -80,18 +80,18 @@ def measured(name: str) -> str:
     rows = list(measured_rows(name))
     if not rows:
         return "Not measured by us yet: [benchmark](../benchmark.md)."
-    sets = list(rows[0]["scores"])
+    sets = [of for of, scores in rows[0]["scores"].items() if "pooled_crack_iou" in scores]
     head = ["| run | core-minutes |", *(f" {of} |" for of in sets)]
     lines = ["".join(head), "|---|---|" + "---|" * len(sets)]
     for row in rows:
-        scores = " | ".join(f"{row['scores'][of]['iou']:.3f}" for of in sets)
+        scores = " | ".join(f"{row['scores'][of]['pooled_crack_iou']['value']:.3f}" for of in sets)
         lines.append(f"| {row['run']} | {row['core_minutes']:.0f} | {scores} |")
     told = "Crack IoU over pooled pixels, threshold chosen on validation; more of it: [benchmark](../benchmark.md)."
     return "\n".join([*lines, "", told])
 
 
 def measured_rows(name: str) -> Iterator[Mapping[str, Any]]:
-    """What `benchmarks/zoo.py` measured of a network."""
+    """What the benchmark measured of a network."""
     if MEASURED.is_file():
         yield from (row for row in json.loads(MEASURED.read_text(encoding="utf-8"))["rows"] if row["model"] == name)
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from crackwise.errors import CrackwiseError, ImageError, ModelError, printable
 from crackwise.imaging.files import remove_leftovers, write_atomically
 from crackwise.imaging.image import MAX_MEGAPIXELS, SUFFIXES, Photo, read_image, read_photo
-from crackwise.imaging.overlay import draw_heat, draw_overlay, encode_jpeg, encode_png, encode_tiff16, shrink
+from crackwise.imaging.overlay import draw_overlay, encode_jpeg, encode_png, map_files, shrink
 from crackwise.imaging.scale import check_scale
 from crackwise.inspection import Inspection, inspect_photo
 from crackwise.predictor import Predictor
@@ -28,6 +28,7 @@ LOG = logging.getLogger(__name__)
 
 FOLDERS = ("masks", "overlays", "results", "maps")
 TABLE = "cracks.csv"
+UNCERTAIN = "_uncertainty"
 LONGEST_STEM, LONGEST_SLUG = 200, 40
 """Bytes; file systems allow 255 for a name."""
 PREVIEWS = {50: 1600, 200: 1000, 1000: 640}
@@ -53,6 +54,8 @@ class Settings:
     mm_per_px_source: str | None = None
     maps: bool = False
     """Whether to write probability maps."""
+    views: int | None = None
+    """How many views of each photograph are compared for a map of uncertainty; None: none."""
     max_megapixels: float = MAX_MEGAPIXELS
 
 
@@ -110,10 +113,11 @@ def walk(place: Path, out: Path) -> Iterator[Path]:
 def name_outputs(photos: Iterable[Path]) -> tuple[Job, ...]:
     """A name of its own for every photograph: its stem, or ``stem-2``, ``stem-3``, ... where that is taken.
 
-    Names that differ in case only count as one, for file systems that think so.
+    Names that differ in case only count as one, for file systems that think so; names of uncertainty maps are taken.
     """
+    photos = tuple(photos)
     jobs: list[Job] = []
-    taken: set[str] = set()
+    taken = {f"{cut(photo.stem)}{UNCERTAIN}".casefold() for photo in photos}
     for photo in photos:
         stem = cut(photo.stem)
         candidates = (stem if n == 1 else f"{stem}-{n}" for n in range(1, len(taken) + 2))
@@ -179,7 +183,7 @@ def prepare(out: Path, jobs: Sequence[Job], classes: Sequence[str]) -> None:
 def outputs_of(out: Path, stem: str, classes: Sequence[str]) -> list[Path]:
     """Every file that may be written for one photograph."""
     names = {"masks": ".png", "overlays": ".jpg", "results": ".json"}
-    maps = [out / "maps" / f"{stem}{suffix}" for suffix in (".png", ".tif")]
+    maps = [out / "maps" / f"{stem}{of}{suffix}" for of in ("", UNCERTAIN) for suffix in (".png", ".tif")]
     masks = [folder / f"{stem}.png" for folder in class_folders(out, classes)]
     return [out / folder / f"{stem}{suffix}" for folder, suffix in names.items()] + maps + masks
 
@@ -228,6 +232,7 @@ def inspect_to_files(
         mm_per_px=settings.mm_per_px,
         mm_per_px_source=settings.mm_per_px_source,
         threshold=settings.threshold,
+        views=settings.views,
     )
     result = inspection.to_dict()
     write_outputs(out, job.stem, photo, inspection, result, maps=settings.maps)
@@ -253,10 +258,11 @@ def write_outputs(
     for folder, plane in zip(class_folders(out, inspection.card.classes), inspection.class_masks, strict=False):
         write_atomically(folder / f"{stem}.png", encode_png(plane))
     write_atomically(out / "overlays" / f"{stem}.jpg", encode_jpeg(draw_overlay(photo.pixels, mask, lines)))
-    if maps:
-        likeliest = inspection.probabilities.max(axis=0)
-        write_atomically(out / "maps" / f"{stem}.png", encode_png(draw_heat(likeliest)))
-        write_atomically(out / "maps" / f"{stem}.tif", encode_tiff16(likeliest))
+    drawn = {stem: inspection.probabilities} if maps else {}
+    drawn |= {f"{stem}{UNCERTAIN}": inspection.uncertainty.entropy} if inspection.uncertainty else {}
+    for name, values in drawn.items():
+        for suffix, content in map_files(values.max(axis=0)).items():
+            write_atomically(out / "maps" / f"{name}{suffix}", content)
     text = json.dumps(result, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     write_atomically(out / "results" / f"{stem}.json", f"{text}\n".encode())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -16,6 +16,9 @@ from crackwise.imaging.tiles import GRID_PX, Span, split_axis
 from crackwise.predictor import ModelCard, Predictor
 
 __all__ = ["Cascade", "Triage"]
+
+Window = tuple[Span, Span]
+"""Rows and columns."""
 
 
 class Triage(NamedTuple):
@@ -41,11 +44,11 @@ class Triage(NamedTuple):
 
 
 class Cascade:
-    """A `Predictor` of two: the screen looks at every part of a tile, the segmenter at a window around the suspected.
+    """A `Predictor` of two: the screen looks at every part of a tile, the segmenter at windows around the suspected.
 
-    A part is suspected where the screen's highest probability on it reaches a threshold. Outside the window the maps
-    are zero. Parts are as large as the tiles of the screen; tiles, threshold and classes are those of the segmenter. A
-    screen of several classes is heard on those that the segmenter knows.
+    A part is suspected where the screen's highest probability on it reaches a threshold. Outside the windows the
+    maps are zero. Parts are as large as the tiles of the screen; tiles, threshold and classes are those of the
+    segmenter. A screen of several classes is heard on those that the segmenter knows.
     """
 
     def __init__(self, screen: Predictor, segmenter: Predictor, screen_threshold: float | None = None) -> None:
@@ -88,18 +91,16 @@ class Cascade:
         return " then ".join(dict.fromkeys((self.screen.precision, self.segmenter.precision)))
 
     def __call__(self, pixels: NDArray[np.uint8], /) -> NDArray[np.float32]:
-        """Probabilities (k, h, w) of one tile (h, w, 3): the segmenter's in the window, else zeros."""
+        """Probabilities (k, h, w) of one tile (h, w, 3): the segmenter's in the windows, else zeros."""
         height, width = pixels.shape[:2]
         part_px, margin_px = self.screen.card.tile_px, self.segmenter.card.overlap_px
         parts = list(product(parts_of(height, part_px), parts_of(width, part_px)))
         suspected = [part for part in parts if self.suspects(cut(pixels, *part))]
         maps = np.zeros((len(self.card.classes), height, width), np.float32)
         segmented_px = 0
-        if suspected:
-            rows, columns = zip(*suspected, strict=True)
-            seen = window(rows, height, margin_px), window(columns, width, margin_px)
+        for seen in windows(suspected, (height, width), margin_px):
             maps[:, slice(*seen[0]), slice(*seen[1])] = self.segmenter(cut(pixels, *seen))
-            segmented_px = math.prod(stop - start for start, stop in seen)
+            segmented_px += math.prod(stop - start for start, stop in seen)
         counts = (len(parts), len(suspected), height * width, segmented_px)
         self.triage = Triage(*(before + more for before, more in zip(self.triage, counts, strict=True)))
         return maps
@@ -132,10 +133,33 @@ def parts_of(length_px: int, part_px: int) -> tuple[Span, ...]:
     return (*spans[:-1], (length_px - spans[0][1], length_px))
 
 
-def window(spans: Iterable[Span], length_px: int, margin_px: int) -> Span:
+def windows(parts: Iterable[Window], size_px: tuple[int, int], margin_px: int) -> list[Window]:
+    """The stretches of a tile around all parts, a margin wider where there is room; those that overlap become one."""
+    apart: list[Window] = []
+    for part in parts:
+        grown = around([part], size_px, margin_px)
+        while touching := [other for other in apart if overlap(grown, other)]:
+            apart = [other for other in apart if other not in touching]
+            grown = around([grown, *touching], size_px, 0)
+        apart.append(grown)
+    return apart
+
+
+def around(parts: Sequence[Window], size_px: tuple[int, int], margin_px: int) -> Window:
+    """The smallest window that holds them with their margin, from multiples of the grid on."""
+    rows, columns = zip(*parts, strict=True)
+    return stretch(rows, size_px[0], margin_px), stretch(columns, size_px[1], margin_px)
+
+
+def stretch(spans: Sequence[Span], length_px: int, margin_px: int) -> Span:
     """The stretch of a side around all spans, a margin wider where there is room, from a multiple of the grid on."""
     starts, stops = zip(*spans, strict=True)
     return max(min(starts) - margin_px, 0) // GRID_PX * GRID_PX, min(max(stops) + margin_px, length_px)
+
+
+def overlap(one: Window, other: Window) -> bool:
+    """Whether two windows share a pixel."""
+    return all(a[0] < b[1] and b[0] < a[1] for a, b in zip(one, other, strict=True))
 
 
 def cut(pixels: NDArray[np.uint8], rows: Span, columns: Span) -> NDArray[np.uint8]:

@@ -18,6 +18,8 @@ from crackwise.imaging.scale import check_scale
 from crackwise.imaging.tiles import predict_tiled
 from crackwise.measure import Crack, measure, totals
 from crackwise.predictor import ModelCard, Predictor
+from crackwise.trust.review import judge_review
+from crackwise.trust.uncertainty import Uncertainty, uncertainty
 
 __all__ = ["SCHEMA", "Inspection", "inspect_image", "inspect_photo", "measure_mask"]
 
@@ -47,6 +49,10 @@ class Inspection:
     mm_per_px_source: str | None = None
     triage: dict[str, Any] | None = None
     """Of a `Cascade`: its two models, and how much of this photograph was suspected and segmented."""
+    review: dict[str, Any] | None = None
+    """Whether a person should look: ``needed, confidence, below``; None where the card has no level."""
+    uncertainty: Uncertainty | None = None
+    """Of several views, where they were asked for."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -107,10 +113,13 @@ class Inspection:
                 "version": self.card.version,
                 "sha256": self.model_sha256,
                 "threshold": self.threshold,
+                "temperature": self.card.temperature,
                 "runtime": self.runtime,
                 "precision": self.precision,
             },
             "triage": self.triage,
+            "review": self.review,
+            "uncertainty": self.uncertainty.to_dict() if self.uncertainty else None,
             "cracks": [crack.to_dict() for crack in self.cracks],
             "totals": self.totals,
         }
@@ -124,10 +133,12 @@ def inspect_image(
     mm_per_px_source: str | None = None,
     threshold: float | None = None,
     max_megapixels: float = MAX_MEGAPIXELS,
+    views: int | None = None,
 ) -> Inspection:
     """Find and measure the cracks on a photograph: a file, or uint8 RGB (h, w, 3) as `read_image` returns it.
 
-    Without a predictor the packaged model is used, without a threshold the one of its card.
+    Without a predictor the packaged model is used, without a threshold the one of its card. With ``views``, 2 to 8, so
+    many further predictions tell the uncertainty; masks and cracks are those of the photograph as it is.
 
     Raises:
         ImageError: the photograph cannot be used.
@@ -145,6 +156,7 @@ def inspect_image(
         mm_per_px=mm_per_px,
         mm_per_px_source=mm_per_px_source,
         threshold=threshold,
+        views=views,
     )
 
 
@@ -156,6 +168,7 @@ def inspect_photo(
     mm_per_px: float | None = None,
     mm_per_px_source: str | None = None,
     threshold: float | None = None,
+    views: int | None = None,
 ) -> Inspection:
     """As `inspect_image`, of a photograph that has been read."""
     card = predictor.card
@@ -166,6 +179,7 @@ def inspect_photo(
     if isinstance(predictor, Cascade):
         predictor = predictor.afresh()
     probabilities = predict_tiled(predictor, photo.pixels)
+    triage = predictor.models() | predictor.triage.to_dict() if isinstance(predictor, Cascade) else None
     return Inspection(
         source=source,
         sha256=photo.sha256,
@@ -178,7 +192,9 @@ def inspect_photo(
         precision=predictor.precision,
         mm_per_px=mm_per_px,
         mm_per_px_source=None if mm_per_px is None else mm_per_px_source or "given",
-        triage=predictor.models() | predictor.triage.to_dict() if isinstance(predictor, Cascade) else None,
+        triage=triage,
+        review=judge_review(probabilities, card),
+        uncertainty=uncertainty(predictor, photo.pixels, views=views, threshold=used) if views is not None else None,
     )
 
 

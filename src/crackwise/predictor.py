@@ -10,7 +10,7 @@ from pydantic import Field, PositiveInt
 
 from crackwise.strict import Strict
 
-__all__ = ["DataTerms", "ModelCard", "Predictor"]
+__all__ = ["Calibration", "DataTerms", "ModelCard", "Predictor", "Review"]
 
 Probability = Annotated[float, Field(gt=0, lt=1)]
 
@@ -23,6 +23,34 @@ class DataTerms(Strict):
     terms: str
     """The licence, or what the authors state."""
     role: Literal["train", "val", "test"] = "train"
+
+
+class Calibration(Strict):
+    """How the temperature of a card was fitted; errors are those on photographs that the fit did not see."""
+
+    sets: tuple[str, ...]
+    pictures: PositiveInt
+    photographs: PositiveInt
+    error_before: float
+    """Calibration error of all labelled pixels (ECE) of the model as it came."""
+    error_after: float
+    near_error_before: float
+    """The same over the pixels near a true or predicted crack."""
+    near_error_after: float
+    method: str
+    """How they were judged."""
+
+
+class Review(Strict):
+    """Below which confidence a person should look at a photograph."""
+
+    confidence: str
+    """How it is told: a row of `CONFIDENCES`."""
+    below: Annotated[float, Field(ge=0, le=1)]
+    rule: str
+    """How the level was chosen."""
+    sets: tuple[str, ...]
+    pictures: PositiveInt
 
 
 class ModelCard(Strict):
@@ -38,6 +66,12 @@ class ModelCard(Strict):
     """A pixel is crack from this probability on; one for all classes."""
     threshold_source: str = ""
     """How the threshold was chosen."""
+    temperature: Annotated[float, Field(ge=0.2, le=20)] = 1.0
+    """What the network's logits are divided by before they become probabilities; the threshold is one of these."""
+    calibration: Calibration | None = None
+    """Where the temperature comes from."""
+    review: Review | None = None
+    """Which photographs need a person's eyes; None: nobody has chosen."""
     tile_px: PositiveInt = 1024
     """Side of the tiles that larger photographs are cut into."""
     overlap_px: Annotated[int, Field(ge=0)] = 64

@@ -13,8 +13,8 @@ from crackwise.data.masks import Mask
 from crackwise.errors import CrackwiseError, DataError, ImageError, ModelError
 from crackwise.evaluation.evaluate import Question, evaluate, evaluate_each, view
 from crackwise.evaluation.leaks import Leaks, find_leaks
-from crackwise.evaluation.metrics import SCORES
-from crackwise.evaluation.noise import NOISES
+from crackwise.evaluation.metrics import SCORES, scores_in
+from crackwise.evaluation.noise import noise_named
 from crackwise.evaluation.sets import evaluate_sets
 from crackwise.predictor import DataTerms, ModelCard
 
@@ -200,11 +200,23 @@ def test_a_phrase_that_the_model_was_not_asked_is_named(items):
 def test_noise_reaches_the_predictor_and_not_the_label(items):
     plain, dark = (view(DarkIsCrack(), items[0], 0.6, Question("crack", noise=noise)) for noise in (None, "dark"))
     assert np.array_equal(dark.target, plain.target)
-    assert np.array_equal(dark.pixels, NOISES["dark"](plain.pixels))
+    assert np.array_equal(dark.pixels, noise_named("dark").pixels(plain.pixels, items[0].name))
     scores = evaluate(DarkIsCrack(), items, question=Question(noise="blur")).scores["all"]
     assert scores["pooled_recall"].value == 0  # a crack of 3 px is no longer dark
-    with pytest.raises(DataError, match="No noise named 'fog'"):
-        evaluate(DarkIsCrack(), items, question=Question(noise="fog"))
+    with pytest.raises(DataError, match="No noise named 'mist'"):
+        evaluate(DarkIsCrack(), items, question=Question(noise="mist"))
+
+
+def test_a_label_turns_with_its_photograph(items):
+    turned = [
+        view(DarkIsCrack(), items[0], 0.6, Question("crack", noise="rotation:5", noise_seed=n)) for n in (0, 0, 1)
+    ]
+    assert set(np.unique(turned[0].target)) == {0, 1, 255}
+    truth = turned[0].target == 1
+    assert (turned[0].predicted & truth).sum() > 0.8 * truth.sum()
+    assert np.array_equal(turned[0].target, turned[1].target)
+    foggy = [view(DarkIsCrack(), items[0], 0.6, Question("crack", noise="fog:1", noise_seed=n)) for n in (0, 1)]
+    assert not np.array_equal(foggy[0].pixels, foggy[1].pixels)
 
 
 def test_a_set_that_is_labelled_for_something_else_is_refused(items):
@@ -311,7 +323,7 @@ def test_the_table_has_a_row_per_set_subset_and_score_with_the_numbers_of_the_re
     record = json.loads((out / "scores.json").read_text())
     with (out / "scores.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 3 * len(SCORES)
+    assert len(rows) == 3 * len(scores_in("mask"))
     for row in rows:
         known = record["sets"][row["set"]]["subsets"][row["subset"]]["scores"][row["score"]]
         for key in ("value", "low", "high"):

@@ -55,6 +55,8 @@ def entries_of(mm_per_px: float | None) -> list[Entry]:
             "height_px": 300,
             "mm_per_px": mm_per_px,
             "triage": TRIAGE if widths else None,
+            "review": {"needed": not widths, "confidence": 0.61, "below": 0.7},
+            "uncertainty": {"views": 8, "disagreement": 0.25} if widths else None,
             "cracks": [crack(i, width, mm_per_px) for i, width in enumerate(widths, 1)],
             "totals": {
                 "crack_count": len(widths),

@@ -17,7 +17,8 @@ def crack(number: int, mm: float | None = None) -> dict[str, Any]:
 
 
 def photo(*cracks: dict[str, Any]) -> dict[str, Any]:
-    return {"width_px": 40, "height_px": 30, "mm_per_px": None, "cracks": list(cracks)}
+    review = {"needed": True, "confidence": 0.5, "below": 0.7} if cracks else None
+    return {"width_px": 40, "height_px": 30, "mm_per_px": None, "review": review, "cracks": list(cracks)}
 
 
 def rows(*entries: Entry) -> list[dict[str, str]]:
@@ -34,6 +35,8 @@ def test_a_row_for_every_crack_and_one_for_every_photo_without() -> None:
     assert [row["photo_width_px"] for row in table] == ["40", "40", "40", ""]
     assert table[3]["error"] == "c.jpg is empty, alas"
     assert table[0]["length_mm"] == ""
+    assert [row["needs_review"] for row in table] == ["yes", "yes", "", ""]
+    assert [row["confidence"] for row in table] == ["0.5", "0.5", "", ""]
     assert list(table[0]) == list(COLUMNS)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from crackwise.errors import RecipeError
+from crackwise.sweeps.config import Case
 from crackwise.sweeps.plan import override
 from crackwise.sweeps.run import Order
 from crackwise.sweeps.search import corners
@@ -94,8 +95,12 @@ def test_the_command_line_goes_over_all_but_what_is_varied(order_of: OrderOf) ->
             "evaluate: a is there twice",
         ),
         (
-            {**ONE, "evaluate": [{"data": "a", "scores": ["f1@2"], "noise": "fog"}]},
-            "no noise named",
+            {**ONE, "evaluate": [{"data": "a", "scores": ["f1@2"], "noise": "mist"}]},
+            "No noise named",
+        ),
+        (
+            {**ONE, "evaluate": [{"data": "a", "scores": ["f1@2"], "noise": "fog:6"}]},
+            "write one of fog:1",
         ),
         (
             {**ONE, "evaluate": [{"data": "a", "scores": ["f1@2"], "phrase": "x"}]},
@@ -131,3 +136,8 @@ def test_whole_ends_give_whole_numbers(order_of: OrderOf) -> None:
     assert all(isinstance(values["data.batch_size"], int) and 1 <= values["data.batch_size"] <= 9 for values in found)
     assert all(1e-4 <= values["optim.lr"] <= 1 for values in found)
     assert load_recipe(order.page.parent / "small.yaml").optim.lr not in [values["optim.lr"] for values in found]
+
+
+def test_a_case_is_under_any_noise_that_evaluate_knows():
+    case = Case(data="walls", scores=["f1@2"], noise="fog:3")
+    assert (case.question.noise, case.title) == ("fog:3", "walls, fog:3")

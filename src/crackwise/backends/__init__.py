@@ -10,8 +10,9 @@ from pathlib import Path
 
 from crackwise.errors import ModelError, needs_extra
 from crackwise.predictor import Predictor
+from crackwise.trust.temperature import Tempered
 
-__all__ = ["BACKENDS", "Backend", "load_predictor"]
+__all__ = ["BACKENDS", "Backend", "load_predictor", "source_path"]
 
 PACKAGED = "packaged"
 
@@ -40,13 +41,14 @@ def load_predictor(
     """A model ready to predict: a model file, a run folder, or the packaged model for None and ``"packaged"``.
 
     ``threads`` is for one prediction; None lets the runtime take every core. The numbers do not depend on it.
-    ``prompts`` are phrases that become the classes of a run whose network takes them.
+    ``prompts`` are phrases that become the classes of a run whose network takes them. Where the card names a
+    temperature, probabilities are tempered by it, whatever the runtime.
 
     Raises:
         ModelError: no such file, a kind that no runtime reads, damaged, not made by crackwise, or without prompts.
         MissingExtraError: its runtime is not installed.
     """
-    path = packaged_model() if source is None or source == PACKAGED else Path(source)
+    path = source_path(source)
     kind = "run" if path.is_dir() else path.suffix.lower()
     if not path.exists():
         raise ModelError(f"No model at {str(path)!r}. Pass an .onnx file, a run folder or {PACKAGED!r}.")
@@ -66,7 +68,12 @@ def load_predictor(
         with needs_extra(backend.extra):
             module = import_module(backend.module)
     predictor: Predictor = module.load(path, threads=threads, prompts=prompts)
-    return predictor
+    return predictor if predictor.card.temperature == 1 else Tempered(predictor)
+
+
+def source_path(source: str | Path | None) -> Path:
+    """Where the model lies that a user names."""
+    return packaged_model() if source is None or source == PACKAGED else Path(source)
 
 
 def packaged_model() -> Path:

@@ -17,6 +17,7 @@ from crackwise.errors import ModelError
 from crackwise.imaging.files import appearing
 from crackwise.predictor import ModelCard
 from crackwise.training.load import load_run
+from crackwise.trust.temperature import tempered_threshold
 
 __all__ = ["EXPORTERS", "Exported", "Parity", "drawn_photo", "export", "measure_parity"]
 
@@ -69,7 +70,8 @@ def export(run: str | Path, to: str = "onnx", out: str | Path | None = None) -> 
     graph = PixelsToProbabilities(net.eval())
     path = folder / f"model{suffix}" if out is None else Path(out)
     with appearing(path) as unproven:
-        parity = measure_parity(torch_runs(graph), write(graph, card, unproven), threshold=card.threshold)
+        level = tempered_threshold(card.threshold, 1 / card.temperature)  # no graph knows of the temperature
+        parity = measure_parity(torch_runs(graph), write(graph, card, unproven), threshold=level)
         refuse_difference(parity, f"exported {to} of {str(run)!r}")
         weights = next((path.parent / file.name for file in unproven.parent.glob("*.weights")), None)
     return Exported(path, weights, parity)

@@ -1,4 +1,4 @@
-"""Commands about data sets: fetch, split, audit, patches."""
+"""Commands about data sets: fetch, split, audit, labels, patches."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, track
 
+from crackwise.cli.labels import labels
 from crackwise.errors import DataError, needs_extra
 
 if TYPE_CHECKING:
@@ -22,10 +23,14 @@ Root = Annotated[Path | None, typer.Option("--root", help="The folder that holds
 
 def register(app: typer.Typer) -> None:
     """Add ``crackwise data ...`` to the application."""
-    data = typer.Typer(no_args_is_help=True, help="Data sets: fetch, split by photograph, look for leaks, cut patches.")
+    data = typer.Typer(
+        no_args_is_help=True,
+        help="Data sets: fetch, split by photograph, look for leaks and wrong labels, cut patches.",
+    )
     data.command()(fetch)
     data.command()(split)
     data.command()(audit)
+    data.command()(labels)
     data.command()(patches)
     app.add_typer(data, name="data")
 

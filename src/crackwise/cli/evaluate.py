@@ -63,7 +63,8 @@ Absent = Annotated[
 ]
 OpenClose = Annotated[bool, typer.Option("--open-close", help="Score masks opened and closed with 3x3 pixels as well.")]
 Noise = Annotated[
-    str | None, typer.Option("--noise", help="Make the photographs worse first: dark or blur, as CrackSAM does.")
+    str | None,
+    typer.Option("--noise", help="Make the photographs worse first: dark, blur, fog:3 ...; see docs/robustness.md."),
 ]
 PerPicture = Annotated[
     bool, typer.Option("--per-picture", help="Score as well whether there is a crack on each picture at all.")
@@ -96,13 +97,16 @@ def evaluate(
     per_picture: PerPicture = False,
     screen: Screen = None,
     screen_threshold: ScreenThreshold = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the resampling behind the intervals.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, help="Of the resampling behind the intervals, and of noises.")
+    ] = 0,
 ) -> None:
     """Score a model on labelled pictures: every number with its protocol and its interval."""
     from crackwise.backends import load_predictor
     from crackwise.errors import needs_extra
     from crackwise.evaluation.evaluate import Question
     from crackwise.evaluation.leaks import find_leaks
+    from crackwise.evaluation.metrics import FAMILIES
     from crackwise.evaluation.sets import evaluate_sets
 
     with needs_extra("lab"):
@@ -111,7 +115,9 @@ def evaluate(
     by_phrase = reader_of_phrases(model, predictor) if each_phrase else None
     sets = {reference: open_items(reference, root) for reference in (*data, *(more or ()))}
     leaks = {reference: find_leaks(items, reference, predictor.card, root) for reference, items in sets.items()}
-    question = Question(class_name, absent, open_close, noise=noise, per_picture=per_picture)
+    question = Question(
+        class_name, absent, open_close, noise=noise, per_picture=per_picture, families=tuple(FAMILIES), noise_seed=seed
+    )
     with progress_bar() as progress:
         tracked = {name: Tracked(items, progress, name) for name, items in sets.items()}
         evaluations = evaluate_sets(

@@ -37,6 +37,13 @@ Threshold = Annotated[
 ]
 
 
+Maps = Annotated[bool, typer.Option("--maps", help="Write probability maps too, to see and as 16-bit TIFF.")]
+Uncertain = Annotated[
+    bool,
+    typer.Option("--uncertainty", help="Compare 8 views of each photograph, map what is uncertain: 9 times the time."),
+]
+
+
 def above_zero(number: float) -> float:
     """The number itself, where there is something it permits."""
     if not number > 0:
@@ -69,20 +76,20 @@ def inspect(
     scale: Scale = None,
     threshold: Threshold = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as one JSON list.")] = False,
-    maps: Annotated[
-        bool, typer.Option("--maps", help="Write probability maps too, to see and as 16-bit TIFF.")
-    ] = False,
+    maps: Maps = False,
+    uncertain: Uncertain = False,
     max_megapixels: MaxMegapixels = 250.0,
 ) -> None:
     """Find and measure the cracks on photographs: masks, overlays, results, a table and a report."""
     mm_per_px = read_scale(scale)
     from crackwise.backends import load_predictor
     from crackwise.batch import Settings, find_photos, inspect_batch, name_outputs, read_results
+    from crackwise.trust.uncertainty import VIEWS
 
     jobs = name_outputs(find_photos(photos, out))
     predictor = behind(screen, load_predictor(model, prompts=tuple(prompts or ())), screen_threshold)
     source = None if mm_per_px is None else "command line"
-    settings = Settings(threshold, mm_per_px, source, maps, max_megapixels)
+    settings = Settings(threshold, mm_per_px, source, maps, VIEWS if uncertain else None, max_megapixels)
     with progress(len(jobs), on_stderr=as_json) as (say, advance):
 
         def tell(entry: Entry) -> None:
@@ -157,14 +164,15 @@ def summary_line(entry: Entry) -> str:
     from crackwise.report.table import length_text, width_text
 
     assert entry.result is not None
-    cracks, totals, triage = (entry.result[key] for key in ("cracks", "totals", "triage"))
-    segmented = f"; {100 * triage['segmented_share']:.3g} % segmented" if triage else ""
+    cracks, totals, triage, review = (entry.result[key] for key in ("cracks", "totals", "triage", "review"))
+    notes = f"; {100 * triage['segmented_share']:.3g} % segmented" if triage else ""
+    notes += "; needs review" if review and review["needed"] else ""
     if not cracks:
-        return f"{entry.source}: no crack{segmented}"
+        return f"{entry.source}: no crack{notes}"
     widest = max(cracks, key=lambda crack: crack["max_width_px"])
     length = length_text(totals["crack_length_px"], totals["crack_length_mm"])
     count = f"{len(cracks)} crack{'' if len(cracks) == 1 else 's'}"
-    return f"{entry.source}: {count}, {length} in all, at most {width_text(widest, 'max_width')} wide{segmented}"
+    return f"{entry.source}: {count}, {length} in all, at most {width_text(widest, 'max_width')} wide{notes}"
 
 
 def print_list(results: Iterable[dict[str, Any]]) -> None:

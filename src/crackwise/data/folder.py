@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from crackwise.data.catalog import DATASETS, DatasetRow
-from crackwise.data.layout import Entry, find_entries, find_pictures, part_name
+from crackwise.data.layout import Entry, find_entries, find_pictures, list_entries, part_name
 from crackwise.data.masks import OF_PICTURES, Mask, read_mask
 from crackwise.data.photograph import bare_name
 from crackwise.data.sample import Sample
@@ -29,6 +29,7 @@ __all__ = [
     "as_whole",
     "folder_of",
     "open_items",
+    "open_pairs",
     "open_pictures",
     "read_sample",
     "read_target",
@@ -83,8 +84,19 @@ def open_items(reference: str, root: Path | None = None) -> tuple[Item, ...]:
     return select(parsed, place, row, find_entries(place, row.layout if row else ()))
 
 
+def open_pairs(reference: str, root: Path | None = None) -> tuple[Item, ...]:
+    """As `open_items`, but pictures and labels may be missing; for audits of labels.
+
+    Raises:
+        DataError: unknown set or part, a missing folder, one of no usual form, or an index that cannot be used.
+    """
+    parsed = parse_reference(reference)
+    place, row = locate(parsed, root)
+    return select(parsed, place, row, list_entries(place, row.layout if row else ()))
+
+
 def open_pictures(reference: str, root: Path | None = None) -> tuple[Item, ...]:
-    """As `open_items`, but pictures need no labels where the folder has none of the usual forms; for audits.
+    """As `open_items`, but labels may be missing, and the folder may have none of the usual forms; for audits.
 
     Raises:
         DataError: unknown set or part, a missing folder, or no picture in it.
@@ -92,7 +104,7 @@ def open_pictures(reference: str, root: Path | None = None) -> tuple[Item, ...]:
     parsed = parse_reference(reference)
     place, row = locate(parsed, root)
     try:
-        entries = find_entries(place, row.layout if row else ())
+        entries = list_entries(place, row.layout if row else ())
     except DataError:
         entries = find_pictures(place)
     return select(parsed, place, row, entries)

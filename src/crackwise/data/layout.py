@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from crackwise.data.masks import Mask
+from crackwise.data.masks import OF_PICTURES, Mask
 from crackwise.data.photograph import bare_name, itself
 from crackwise.data.polygons import coco_file_names, coco_shapes
 from crackwise.errors import DataError
@@ -23,6 +23,7 @@ __all__ = [
     "find_entries",
     "find_pictures",
     "fits",
+    "list_entries",
     "part_name",
 ]
 
@@ -88,14 +89,32 @@ Layout = Pairs | CocoFiles | ClassFolders
 
 
 def find_entries(source: Path, layouts: Sequence[Layout] = ()) -> list[Entry]:
-    """The labelled pictures of a folder, or of one COCO or MAT file.
+    """As `list_entries`, but with nothing amiss: for everything that learns from labels or counts them.
+
+    Raises:
+        DataError: no labelled pictures, or one of which the picture or the label is not there.
+    """
+    entries = list_entries(source, layouts)
+    for entry in entries:
+        mask = entry.mask
+        if mask.key is not None and not entry.image.is_file():
+            raise DataError(f"{mask.path} lists {mask.key}, but {entry.image} is not there.")
+        if not mask.path.is_file() and mask.kind not in OF_PICTURES:
+            raise DataError(
+                f"{entry.image} has no label at {mask.path.with_suffix('')}.*; an empty one says 'no crack'."
+            )
+    return entries
+
+
+def list_entries(source: Path, layouts: Sequence[Layout] = ()) -> list[Entry]:
+    """The labelled pictures of a folder, or of one COCO or MAT file; a label may be missing, for audits.
 
     First choice is ``index.csv``, then the declared layouts, then the usual forms: ``images/[part]`` beside
     ``masks/[part]`` or ``labels/[part]``, ``[part]/images`` beside ``[part]/masks``, COCO files with their pictures,
     ``[part]/crack`` beside ``[part]/no_crack``.
 
     Raises:
-        DataError: none of these, or pictures without labels.
+        DataError: none of these, or an index or COCO file that cannot be used.
     """
     if source.is_file():
         return list(from_file(source))
@@ -177,9 +196,8 @@ def coco_folder(folder: Path) -> Iterator[Entry]:
 def coco_entries(file: Path, shapes: str, pictures_in: Path, part: str) -> Iterator[Entry]:
     """The pictures of one COCO file; their own folders name parts where the file does not."""
     for name in coco_file_names(file):
-        image = next((p for p in (pictures_in / name, pictures_in / "images" / name) if p.is_file()), None)
-        if image is None:
-            raise DataError(f"{file} lists {name}, but {pictures_in / name} is not there.")
+        places = pictures_in / name, pictures_in / "images" / name
+        image = next((place for place in places if place.is_file()), places[0])
         folders = image.relative_to(pictures_in).parts[:-1]
         own = next((f for f in folders if f not in IMAGE_FOLDERS), "")
         yield Entry(image, Mask(f"coco_{shapes}", file, key=name), part or part_name(own), "")
@@ -195,10 +213,9 @@ def side_by_side(folder: Path) -> Iterator[Entry]:
         by_stem = {stem_below(p, labels): p for p in labels.rglob("*") if is_label(p)}
         for image in pictures(images.rglob("*")):
             stem = stem_below(image, images)
-            if stem not in by_stem:
-                raise DataError(f"{image} has no label at {labels / stem}.*; an empty one says 'no crack'.")
             *below, _ = Path(stem).parts
-            yield Entry(image, mask_at(by_stem[stem]), part_name(above or (below[0] if below else "")), "")
+            label = by_stem.get(stem, labels / f"{stem}.png")
+            yield Entry(image, mask_at(label), part_name(above or (below[0] if below else "")), "")
 
 
 def class_folders(folder: Path) -> Iterator[Entry]:

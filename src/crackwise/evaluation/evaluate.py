@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 import cv2
 import numpy as np
@@ -15,11 +17,14 @@ from crackwise.data.masks import read_mask
 from crackwise.errors import DataError, ModelError
 from crackwise.evaluation.bootstrap import Estimate, estimate_scores
 from crackwise.evaluation.leaks import Leaks
+from crackwise.evaluation.metrics import FAMILIES
 from crackwise.evaluation.noise import noise_named
 from crackwise.evaluation.pictures import Judgement, Verdict, are_of_whole_pictures, judge, label_of
+from crackwise.evaluation.protocols.answer import Answer
+from crackwise.evaluation.protocols.score import Counts
 from crackwise.imaging.image import read_image
 from crackwise.imaging.tiles import predict_tiled
-from crackwise.tally import NOT_LABELLED, Tally, tally
+from crackwise.tally import NOT_LABELLED, Tally
 
 if TYPE_CHECKING:  # the module imports torch, and a model file needs none
     from crackwise.data.folder import Item
@@ -43,9 +48,13 @@ class Question(NamedTuple):
     phrase: str | None = None
     """``class_name`` is asked for by this phrase alone, which is a class of the model; None: by its own name."""
     noise: str | None = None
-    """The photographs are made worse first, by this row of `NOISES`; labels stay."""
+    """The photographs are made worse first, as `noise_named` understands it; labels stay, or move with the picture."""
     per_picture: bool = False
     """Whether it is on a picture at all is scored as well, not only where; of a set that is labelled so that alone."""
+    families: tuple[str, ...] = ()
+    """Which of `FAMILIES` are counted beside ``mask``, which always is."""
+    noise_seed: int = 0
+    """Of what the noise draws, with the name of each picture."""
 
 
 ASKED = Question()
@@ -56,8 +65,8 @@ class Evaluation:
     """One predictor on one set of pictures."""
 
     items: tuple[Item, ...]
-    tallies: tuple[Tally, ...]
-    """One per item."""
+    counts: Mapping[str, tuple[Counts, ...]]
+    """By family, one per item."""
     scores: Mapping[Subset, Mapping[str, Estimate]]
     """Over all pictures, and, where some leaked, over the others; keys of the inner mapping as in `SCORES`.
 
@@ -76,11 +85,17 @@ class Evaluation:
     triage: Triage | None = None
     """Of a `Cascade`: what it let through, for all questions that were asked together."""
 
+    @property
+    def tallies(self) -> tuple[Tally, ...]:
+        """The counts of the masks, one per item."""
+        return cast(tuple[Tally, ...], self.counts["mask"])
+
 
 class Look(NamedTuple):
     """What is kept of one picture that was looked at."""
 
-    tally: Tally
+    counts: dict[str, Counts]
+    """By family."""
     verdict: Verdict
 
 
@@ -98,6 +113,8 @@ class Viewed(NamedTuple):
     """RGB (h, w, 3), as the predictor sees it."""
     target: NDArray[np.uint8]
     """(h, w): 0 absent, 1 present, 255 not labelled."""
+    probability: NDArray[np.float32]
+    """(h, w)."""
     predicted: NDArray[np.bool_]
     """(h, w)."""
     verdict: Verdict
@@ -143,8 +160,8 @@ def evaluate_each(
     for item in items:
         if not seen:
             questions = [q._replace(class_name=scored_class(predictor.card, item, q)) for q in questions]
-        for answers, viewed in zip(looks, views(predictor, item, level, questions), strict=True):
-            answers.append(Look(tally(viewed.predicted, viewed.target), viewed.verdict))
+        for question, answers, viewed in zip(questions, looks, views(predictor, item, level, questions), strict=True):
+            answers.append(Look(count(viewed, question.families), viewed.verdict))
         seen.append(item)
     if not seen:
         raise DataError("There is no picture to evaluate on.")
@@ -178,12 +195,33 @@ def conclude(
     for subset, kept in subsets(seen, leaks).items():
         groups = [seen[i].group for i in kept]
         if not whole:
-            scores[subset] = estimate_scores([looks[i].tally for i in kept], groups, seed=seed)
+            scores[subset] = {
+                name: estimate
+                for family in looks[0].counts
+                for name, estimate in estimate_scores(
+                    [looks[i].counts[family] for i in kept], groups, family=family, seed=seed
+                ).items()
+            }
         if whole or question.per_picture:
             told = [looks[i].verdict for i in kept]
             judgements[subset] = judge(told, groups, threshold=level.threshold, seed=seed)
-    tallies, verdicts = tuple(look.tally for look in looks), tuple(look.verdict for look in looks)
-    return Evaluation(tuple(seen), tallies, scores, leaks, *level, question, verdicts, judgements)
+    counts = {family: tuple(look.counts[family] for look in looks) for family in looks[0].counts}
+    verdicts = tuple(look.verdict for look in looks)
+    return Evaluation(tuple(seen), counts, scores, leaks, *level, question, verdicts, judgements)
+
+
+def count(viewed: Viewed, families: Sequence[str]) -> dict[str, Counts]:
+    """What one picture contributes to the scores of each family, and of masks; families on all cores beside each other.
+
+    Threads do: nearly all of the time is spent in code that lets others run.
+    """
+    answer = Answer(viewed.probability, viewed.predicted, viewed.target)
+    names = tuple(dict.fromkeys(("mask", *families)))
+    if len(names) == 1:
+        return {"mask": FAMILIES["mask"](answer)}
+    _ = answer.true_lines, answer.found_lines  # thinned once, not by every family that starts with it
+    with ThreadPoolExecutor(min(len(names), os.cpu_count() or 1)) as pool:
+        return dict(zip(names, pool.map(lambda name: FAMILIES[name](answer), names), strict=True))
 
 
 def subsets(seen: Sequence[Item], leaks: Leaks) -> dict[Subset, list[int]]:
@@ -203,16 +241,22 @@ def view(predictor: Predictor, item: Item, threshold: float, question: Question)
 def views(predictor: Predictor, item: Item, threshold: float, questions: Sequence[Question]) -> Iterator[Viewed]:
     """The same for several questions, which name their classes, with one look at the picture per noise."""
     photo = read_image(item.image)
-    seen = {noise: noise_named(noise)(photo) if noise else photo for noise in {each.noise for each in questions}}
+    seen = {noise: made_worse(photo, item, *noise) for noise in {(each.noise, each.noise_seed) for each in questions}}
     maps = {noise: predict_tiled(predictor, pixels) for noise, pixels in seen.items()}
     for question in questions:
         assert question.class_name is not None
-        name, noise, shape = question.class_name, question.noise, photo.shape[:2]
+        name, noise, shape = question.class_name, (question.noise, question.noise_seed), photo.shape[:2]
         target = np.zeros(shape, np.uint8) if question.absent else read_mask(item.mask, shape, (name,))[0]
+        target = noise_named(question.noise).label(target, item.name, question.noise_seed) if question.noise else target
         answer = maps[noise][predictor.card.classes.index(question.phrase or name)]
         predicted = opened_and_closed(answer >= threshold) if question.open_close else answer >= threshold
         verdict = Verdict(float(answer.max()), label_of(item.mask, target, name))
-        yield Viewed(seen[noise], target, predicted, verdict)
+        yield Viewed(seen[noise], target, answer, predicted, verdict)
+
+
+def made_worse(photo: NDArray[np.uint8], item: Item, noise: str | None, seed: int) -> NDArray[np.uint8]:
+    """The photograph of an item under a noise, or as it is without one."""
+    return noise_named(noise).pixels(photo, item.name, seed) if noise else photo
 
 
 def opened_and_closed(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

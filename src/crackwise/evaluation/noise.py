@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -10,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crackwise.errors import DataError
+from crackwise.evaluation.corruptions import CORRUPTIONS
+from crackwise.evaluation.corruptions.geometry import moved_label
+from crackwise.evaluation.corruptions.row import Noise, Pixels
 
-__all__ = ["NOISES", "noise_named"]
+__all__ = ["NOISES", "Condition", "noise_named"]
 
-Pixels = NDArray[np.uint8]
-"""RGB (h, w, 3)."""
+WIDEST_SWEPT_PX = 21
 
 
 def dark(pixels: Pixels) -> Pixels:
@@ -41,20 +44,90 @@ def as_pixels(array: NDArray[Any]) -> Pixels:
     return np.asarray(array, dtype=np.uint8)
 
 
-NOISES: dict[str, Callable[[Pixels], Pixels]] = {"dark": dark, "blur": blur}
-"""The two cases of CrackSAM (Ge et al., Construction and Building Materials 431, 2024).
+NOISES: dict[str, Noise] = {
+    "dark": Noise(
+        lambda pixels, _level, _rng: dark(pixels), {}, "", "published", "HSV value - 50, then Gaussian of 9x9 px"
+    ),
+    "blur": Noise(
+        lambda pixels, _level, _rng: blur(pixels),
+        {},
+        "",
+        "published",
+        "Gaussian of 21x21 px, then bicubic to half the size and back",
+    ),
+    "gaussian_blur": Noise(
+        lambda pixels, kernel_px, _rng: blurred(pixels, int(kernel_px)),
+        {kernel_px: kernel_px for kernel_px in range(1, WIDEST_SWEPT_PX + 1, 2)},
+        "px (side of the kernel)",
+        "published",
+        "Gaussian of sigma 0.3 ((k - 1) / 2 - 1) + 0.8 px, as OpenCV has it for k px; k = 1 changes nothing",
+    ),
+    **CORRUPTIONS,
+}
+"""The two cases and the sweep of CrackSAM (Ge et al., Construction and Building Materials 431, 2024); corruptions.
 
-The sizes of the kernels are the paper's. It does not say the sigmas (OpenCV's rule is taken), how the half size comes
-back (bicubic as it went), nor whether the pictures were written as JPEG again (they are not).
+The sizes of CrackSAM's kernels are the paper's. It does not say the sigmas (OpenCV's rule is taken), how the half size
+comes back (bicubic as it went), which kernels its sweep has (all odd ones are taken), nor whether the pictures were
+written as JPEG again (they are not).
 """
 
 
-def noise_named(name: str) -> Callable[[Pixels], Pixels]:
-    """A row of `NOISES`.
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One noise at one level, the same for every model: what it draws depends on the seed and the picture's name."""
+
+    noise: str
+    """A row of `NOISES`."""
+    level: int | None
+
+    @property
+    def name(self) -> str:
+        """``"fog:3"``, ``"dark"``."""
+        return self.noise if self.level is None else f"{self.noise}:{self.level}"
+
+    @property
+    def parameter(self) -> float:
+        """What the level stands for, in the unit of the row."""
+        return 0.0 if self.level is None else NOISES[self.noise].levels[self.level]
+
+    @property
+    def spelled(self) -> str:
+        """All that makes it what it is: another definition or parameter makes another condition."""
+        return f"{self.name}, {self.parameter:g} {NOISES[self.noise].unit}: {NOISES[self.noise].definition}"
+
+    def pixels(self, photo: Pixels, picture: str, seed: int = 0) -> Pixels:
+        """The photograph (h, w, 3) made worse; ``picture`` is its name."""
+        return NOISES[self.noise].change(photo, self.parameter, self.draws(picture, seed))
+
+    def label(self, target: Pixels, picture: str, seed: int = 0) -> Pixels:
+        """The label (h, w) of the worse photograph: moved where the noise moves what it shows."""
+        warp = NOISES[self.noise].warp
+        if warp is None:
+            return target
+        h, w = target.shape
+        return moved_label(target, warp((h, w), self.parameter, self.draws(picture, seed)))
+
+    def draws(self, picture: str, seed: int) -> np.random.Generator:
+        """The same for all levels: what grows with them is the damage alone."""
+        spelled = f"{seed}\n{self.noise}\n{picture}".encode("utf-8", "surrogateescape")
+        return np.random.default_rng(int.from_bytes(hashlib.sha256(spelled).digest()[:8], "big"))
+
+
+def noise_named(name: str) -> Condition:
+    """``"dark"``, ``"fog:3"``: a row of `NOISES`, and behind a colon which of its levels.
 
     Raises:
-        DataError: there is none of this name.
+        DataError: there is none of this name, or not at this level.
     """
-    if name not in NOISES:
-        raise DataError(f"No noise named {name!r}; there is {', '.join(NOISES)}.")
-    return NOISES[name]
+    noise, colon, number = name.partition(":")
+    if noise not in NOISES:
+        raise DataError(f"No noise named {noise!r}; there is {', '.join(NOISES)}.")
+    levels = NOISES[noise].levels
+    if not levels:
+        if colon:
+            raise DataError(f"The noise {noise!r} has one level; leave out {f':{number}'!r}.")
+        return Condition(noise, None)
+    known = {str(level): level for level in levels}
+    if number not in known:
+        raise DataError(f"The noise {noise!r} has levels; write one of {', '.join(f'{noise}:{n}' for n in known)}.")
+    return Condition(noise, known[number])

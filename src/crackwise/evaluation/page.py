@@ -12,6 +12,7 @@ from crackwise.evaluation.drawing import draw_errors, jpeg_source, side_by_side
 from crackwise.evaluation.evaluate import Evaluation, view
 from crackwise.evaluation.metrics import scores_of
 from crackwise.evaluation.reliability import Bin, reliability_chart
+from crackwise.evaluation.trust.record import pixel_chart, risk_chart
 from crackwise.imaging.image import read_image
 from crackwise.imaging.overlay import shrink
 from crackwise.report.render import template_of
@@ -106,6 +107,8 @@ def render_page(
         other_scores=OTHER_SCORES,
         picture_scores=PICTURE_SCORES_SHOWN,
         chart=chart_of,
+        pixel_chart=pixel_chart,
+        risk_chart=risk_chart,
     )
 
 

@@ -15,6 +15,7 @@ from crackwise.evaluation.evaluate import Evaluation, Subset
 from crackwise.evaluation.metrics import SCORES
 from crackwise.evaluation.pictures import Judgement
 from crackwise.evaluation.reliability import reliability
+from crackwise.evaluation.trust.record import trust_record
 from crackwise.predictor import Predictor
 
 __all__ = ["SCHEMA", "to_csv", "to_json"]
@@ -23,7 +24,7 @@ SCHEMA = "crackwise.scores/1"
 DIGITS = 6
 COLUMNS = (
     *("set", "subset", "score", "averaging", "over", "tolerance_px"),
-    *("value", "low", "high", "pictures", "photographs", "threshold"),
+    *("thresholds", "value", "low", "high", "pictures", "photographs", "threshold"),
 )
 
 
@@ -38,6 +39,7 @@ def to_json(predictor: Predictor, evaluations: Mapping[str, Evaluation], *, seed
             "sha256": predictor.sha256,
             "runtime": predictor.runtime,
             "precision": predictor.precision,
+            "temperature": card.temperature,
         },
         "cascade": predictor.models() if isinstance(predictor, Cascade) else None,
         "intervals": {
@@ -54,7 +56,10 @@ def to_json(predictor: Predictor, evaluations: Mapping[str, Evaluation], *, seed
             name: {"title": score.title, "over": score.over, "definition": score.definition}
             for name, score in PICTURE_SCORES.items()
         },
-        "sets": {reference: set_record(evaluation) for reference, evaluation in evaluations.items()},
+        "sets": {
+            reference: set_record(evaluation) | {"trust": trust_record(evaluation, card, seed=seed)}
+            for reference, evaluation in evaluations.items()
+        },
     }
 
 
@@ -131,9 +136,10 @@ def csv_rows(evaluations: Mapping[str, Evaluation]) -> Iterator[tuple[Any, ...]]
     for reference, evaluation in evaluations.items():
         for subset, scores in evaluation.scores.items():
             for name, estimate in scores.items():
-                cells = score_record(estimate).values()
-                yield reference, subset, name, *SCORES[name].protocol, *cells, evaluation.threshold
+                protocol, cells = SCORES[name].protocol, score_record(estimate).values()
+                threshold = evaluation.threshold if protocol.thresholds == "one" else None
+                yield reference, subset, name, *protocol, *cells, threshold
         for subset, judgement in evaluation.judgements.items():
             for name, estimate in judgement.estimates.items():
-                protocol = WHOLE_PICTURES, PICTURE_SCORES[name].over, None
-                yield reference, subset, name, *protocol, *score_record(estimate).values(), evaluation.threshold
+                of_whole = WHOLE_PICTURES, PICTURE_SCORES[name].over, None, None
+                yield reference, subset, name, *of_whole, *score_record(estimate).values(), evaluation.threshold

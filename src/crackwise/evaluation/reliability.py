@@ -1,14 +1,15 @@
-"""Whether a score of 0.8 means that eight of ten such pictures are cracked: the reliability diagram, as SVG."""
+"""Whether a score of 0.8 means that eight of ten such pictures, or pixels, are cracked: the diagram, as SVG."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from markupsafe import Markup
 
 from crackwise.evaluation.classification import BINS, PictureCounts, binned
-from crackwise.evaluation.metrics import ratio
+from crackwise.evaluation.protocols.score import ratio
 
 __all__ = ["Bin", "reliability", "reliability_chart"]
 
@@ -40,16 +41,17 @@ def reliability(counts: PictureCounts) -> tuple[Bin, ...]:
     )
 
 
-def reliability_chart(bins: Sequence[Bin]) -> Markup:
+def reliability_chart(bins: Sequence[Bin], of: Literal["pictures", "pixels"] = "pictures") -> Markup:
     """A bar of the share of cracked pictures per bin, a dot at its mean score, and below how many pictures it holds.
 
-    Where scores can be taken at their word the dots lie on the diagonal. Empty without pictures.
+    Where scores can be taken at their word the dots lie on the diagonal. Empty without pictures. The bins may be of
+    pixels instead; there are so many near 0 that the rest would not be seen, so their counts are drawn as logarithms.
     """
     held = [each for each in bins if each.pictures]
     if not held:
         return Markup("")
-    parts = "".join([*grid(), *bars(held), *histogram(held), *axes()])
-    about = 'role="img" aria-label="Reliability diagram: share of cracked pictures by score"'
+    parts = "".join([*grid(), *bars(held, of), *histogram(held, of), *axes(of)])
+    about = f'role="img" aria-label="Reliability diagram: share of cracked {of} by score"'
     return Markup(f'<svg class="reliability" viewBox="0 0 {WIDTH} {HEIGHT}" {about}>{parts}</svg>')
 
 
@@ -72,12 +74,12 @@ def grid() -> Iterator[str]:
     yield f'<line class="diagonal" x1="{LEFT}" x2="{LEFT + SIDE}" y1="{plot_y(0)}" y2="{plot_y(1)}"/>'
 
 
-def bars(held: Sequence[Bin]) -> Iterator[str]:
+def bars(held: Sequence[Bin], of: str) -> Iterator[str]:
     """A bar and a dot per bin, with its numbers as a tooltip."""
     for each in held:
         left, right, top = plot_x(each.low), plot_x(each.high), plot_y(each.cracked_share)
         title = (
-            f"score {each.low:.2f} to {each.high:.2f}: {each.pictures} pictures, "
+            f"score {each.low:.2f} to {each.high:.2f}: {each.pictures:,} {of}, "
             f"mean score {each.mean_score:.3f}, {each.cracked_share:.1%} cracked"
         )
         yield (
@@ -87,26 +89,35 @@ def bars(held: Sequence[Bin]) -> Iterator[str]:
         )
 
 
-def histogram(held: Sequence[Bin]) -> Iterator[str]:
+def histogram(held: Sequence[Bin], of: str) -> Iterator[str]:
     """How many pictures each bin holds, the fullest as high as the strip."""
+    height_of = math.log1p if of == "pixels" else float
     most, floor = max(each.pictures for each in held), TOP + SIDE + GAP + STRIP
     for each in held:
-        left, height = plot_x(each.low), max(1.0, (STRIP - 12) * each.pictures / most)
+        left, height = plot_x(each.low), max(1.0, (STRIP - 12) * height_of(each.pictures) / height_of(most))
         width = plot_x(each.high) - left - 2
         yield (
             f'<rect class="count" x="{left + 1:.1f}" y="{floor - height:.1f}" width="{width:.1f}" '
-            f'height="{height:.1f}"><title>{each.pictures} pictures</title></rect>'
+            f'height="{height:.1f}"><title>{each.pictures:,} {of}</title></rect>'
         )
-    yield f'<text x="{LEFT - 7}" y="{floor - STRIP + 22}" text-anchor="end">{most}</text>'
+    yield f'<text x="{LEFT - 7}" y="{floor - STRIP + 22}" text-anchor="end">{brief(most)}</text>'
     yield f'<text x="{LEFT - 7}" y="{floor + 4}" text-anchor="end">0</text>'
     yield f'<line class="grid" x1="{LEFT}" x2="{LEFT + SIDE}" y1="{floor}" y2="{floor}"/>'
 
 
-def axes() -> Iterator[str]:
+def brief(count: int) -> str:
+    """``"9500"``, ``"27k"``, ``"3.4M"``: there is little room."""
+    if count < 10_000:
+        return str(count)
+    return f"{count / 1e6:.1f}M" if count >= 1e6 else f"{count // 1000}k"
+
+
+def axes(of: str) -> Iterator[str]:
     """Scores below, and what the axes are."""
     floor = TOP + SIDE + GAP + STRIP
+    below, scale = ("probability of the pixel", ", logarithmic") if of == "pixels" else ("score of the picture", "")
     for tick in TICKS:
         yield f'<text x="{plot_x(tick):.1f}" y="{floor + 16}" text-anchor="middle">{tick:g}</text>'
-    yield f'<text x="{LEFT + SIDE}" y="{floor + 34}" text-anchor="end">score of the picture</text>'
+    yield f'<text x="{LEFT + SIDE}" y="{floor + 34}" text-anchor="end">{below}</text>'
     yield f'<text x="{LEFT + 8}" y="{TOP + 15}">share that is cracked</text>'
-    yield f'<text x="{LEFT + 8}" y="{floor - STRIP + 4}">pictures</text>'
+    yield f'<text x="{LEFT + 8}" y="{floor - STRIP + 4}">{of}{scale}</text>'

@@ -18,7 +18,7 @@ from scipy.stats import t
 from crackwise.evaluation.bootstrap import CONFIDENCE, Draws, Estimate, draw_scores, interval
 from crackwise.tally import FloatArray, Tally
 
-__all__ = ["estimate_difference", "estimate_mean", "mean_of"]
+__all__ = ["difference", "estimate_difference", "estimate_mean", "mean_of"]
 
 Runs = Sequence[Sequence[Tally]]
 """The tallies of every run, a run per seed, the same pictures in the same order."""

@@ -83,5 +83,5 @@ def each_phrase(reference: str, question: Question, card: ModelCard) -> dict[str
 def both_ways(reference: str, question: Question) -> dict[str, Question]:
     """The question as it is, and under a second name with masks opened and closed where it asks for that."""
     plain = {reference: question._replace(open_close=False)}
-    opened = {f"{reference}, opened and closed 3x3": question._replace(per_picture=False)}
+    opened = {f"{reference}, opened and closed 3x3": question._replace(per_picture=False, families=())}
     return plain | (opened if question.open_close else {})

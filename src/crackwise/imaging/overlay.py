@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-__all__ = ["draw_heat", "draw_overlay", "encode_jpeg", "encode_png", "encode_tiff16", "shrink"]
+__all__ = ["draw_heat", "draw_overlay", "encode_jpeg", "encode_png", "encode_tiff16", "map_files", "shrink"]
 
 Pixels = NDArray[np.uint8]
 Line = NDArray[np.floating]
@@ -120,6 +120,11 @@ def encode_tiff16(probability: NDArray[np.float32]) -> bytes:
     """A map (h, w) of 0 to 1 as 16-bit TIFF: 65535 is 1."""
     levels = np.rint(probability * np.float32(65535)).astype(np.uint16)
     return encode(".tif", levels, cv2.IMWRITE_TIFF_COMPRESSION, cv2.IMWRITE_TIFF_COMPRESSION_ADOBE_DEFLATE)
+
+
+def map_files(probability: NDArray[np.float32]) -> dict[str, bytes]:
+    """A map (h, w) of 0 to 1 as files by their suffix: to see, and to compute with."""
+    return {".png": encode_png(draw_heat(probability)), ".tif": encode_tiff16(probability)}
 
 
 def encode(suffix: str, values: NDArray[np.uint8] | NDArray[np.uint16], *settings: int) -> bytes:

@@ -25,6 +25,8 @@ class Summary:
 
     photos: int
     errors: int
+    review: int | None
+    """Photographs that a person should look at; None where the model does not tell."""
     cracks: int
     length: str
     widest: tuple[dict[str, Any], int, str] | None
@@ -36,10 +38,12 @@ def summarise(entries: Sequence[Entry], *, mm_per_px: float | None, mm_per_px_so
     """The first lines of a report."""
     results = [(number, entry.result) for number, entry in enumerate(entries, 1) if entry.result is not None]
     cracks = [(crack, number, result["source"]) for number, result in results for crack in result["cracks"]]
+    told = [result["review"]["needed"] for _, result in results if result["review"]]
     length_px = sum(result["totals"]["crack_length_px"] for _, result in results)
     return Summary(
         photos=len(entries),
         errors=len(entries) - len(results),
+        review=sum(told) if told else None,
         cracks=len(cracks),
         length=length_text(length_px, None if mm_per_px is None else length_px * mm_per_px),
         widest=max(cracks, key=lambda found: found[0]["max_width_px"], default=None),

@@ -16,7 +16,10 @@ CRACK_COLUMNS = (
     "orientation_deg", "length_mm", "mean_width_mm", "median_width_mm", "p95_width_mm", "max_width_mm",
     "width_uncertainty_mm",
 )  # fmt: skip
-COLUMNS = ("source", "stem", "error", "photo_width_px", "photo_height_px", "mm_per_px", "crack_id", *CRACK_COLUMNS)
+COLUMNS = (
+    *("source", "stem", "error", "photo_width_px", "photo_height_px", "mm_per_px", "crack_id", *CRACK_COLUMNS),
+    *("needs_review", "confidence"),
+)
 """Of ``cracks.csv``, in this order."""
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -53,6 +56,9 @@ def rows_of(entry: Entry) -> list[dict[str, Any]]:
     result = entry.result
     photo |= {"photo_width_px": result["width_px"], "photo_height_px": result["height_px"]}
     photo |= {"mm_per_px": result["mm_per_px"]}
+    if result["review"]:
+        needed, confidence = result["review"]["needed"], result["review"]["confidence"]
+        photo |= {"needs_review": "yes" if needed else "no", "confidence": confidence}
     cracks = result["cracks"]
     rows = [photo | {"crack_id": crack["id"]} | {name: crack[name] for name in CRACK_COLUMNS} for crack in cracks]
     return rows or [photo]

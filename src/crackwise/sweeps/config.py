@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PositiveInt, ValidationError, field_validator, model_validator
 
-from crackwise.errors import RecipeError
+from crackwise.errors import DataError, RecipeError
 from crackwise.evaluation.evaluate import Question
-from crackwise.evaluation.noise import NOISES
+from crackwise.evaluation.noise import noise_named
 from crackwise.predictor import Probability
 from crackwise.strict import Strict, faults
 from crackwise.sweeps.scores import SHOWN
@@ -90,8 +90,11 @@ class Case(Strict):
         for name in self.scores:
             if name not in SHOWN:
                 raise ValueError(f"no score named {name!r}; there is {', '.join(SHOWN)}")
-        if self.noise is not None and self.noise not in NOISES:
-            raise ValueError(f"no noise named {self.noise!r}; there is {', '.join(NOISES)}")
+        if self.noise is not None:
+            try:
+                noise_named(self.noise)
+            except DataError as error:
+                raise ValueError(str(error)) from error
         if self.phrase is not None and self.class_name is None:
             raise ValueError("a phrase asks for a class: name it with class")
         if self.open_close and self.question.per_picture:

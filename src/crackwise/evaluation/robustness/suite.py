@@ -1,0 +1,90 @@
+"""Which conditions a model is shown, and which pictures stand for a set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+
+from crackwise.errors import DataError
+from crackwise.evaluation.corruptions import CORRUPTIONS
+from crackwise.evaluation.metrics import SCORES
+from crackwise.evaluation.noise import NOISES, Condition, noise_named
+
+if TYPE_CHECKING:  # the module imports torch, and a model file needs none
+    from crackwise.data.folder import Item
+
+__all__ = ["CLEAN", "SUITES", "Plan", "Suite", "conditions_of", "sample_pictures"]
+
+
+class Plan(NamedTuple):
+    """What is asked, of every model on every set."""
+
+    conditions: tuple[Condition, ...]
+    scores: tuple[str, ...]
+    """Rows of `SCORES`."""
+    seed: int = 0
+    """Of what noises draw, of the sample of pictures and of the intervals."""
+    pictures: int | None = None
+    """At most so many of a set; None: all."""
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """The keys of `FAMILIES` that the scores follow from; ``mask`` always."""
+        return tuple(dict.fromkeys(("mask", *(SCORES[name].family for name in self.scores))))
+
+
+Suite = Literal["corruptions", "cracksam", "blur"]
+
+CLEAN = "clean"
+"""The name of the photographs as they were taken."""
+SUITES: dict[Suite, tuple[str, ...]] = {
+    "corruptions": tuple(CORRUPTIONS),
+    "cracksam": ("dark", "blur"),
+    "blur": ("gaussian_blur",),
+}
+"""Rows of `NOISES`."""
+
+
+def conditions_of(suite: Suite, only: Sequence[str] = (), severities: Sequence[int] = ()) -> tuple[Condition, ...]:
+    """Every noise of a suite at every level, or those of ``only`` and, where a noise has severities, of these.
+
+    A name of ``only`` may carry its own level: ``"fog:3"``; it may be of any suite.
+
+    Raises:
+        DataError: an unknown noise or level.
+    """
+    found: dict[str, Condition] = {}
+    for name in only or SUITES[suite]:
+        asked = name.partition(":")[0]
+        if asked != name or not (asked in NOISES and NOISES[asked].levels):
+            wanted: Iterable[str] = (name,)
+        else:
+            levels = severities if severities and asked in CORRUPTIONS else NOISES[asked].levels
+            wanted = (f"{asked}:{level}" for level in levels)
+        found |= {each.name: each for each in map(noise_named, wanted)}
+    return tuple(found.values())
+
+
+def sample_pictures(items: Sequence[Item], most: int | None, seed: int) -> tuple[Item, ...]:
+    """At most so many pictures, in the order of their names: one of each photograph, then second ones, and so on.
+
+    Photographs, and the pictures of each, come in an order that the seed draws.
+
+    Raises:
+        DataError: none is asked for.
+    """
+    if most is None or most >= len(items):
+        return tuple(items)
+    if most < 1:
+        raise DataError(f"{most} pictures say nothing; ask for 1 or more.")
+    rng = np.random.default_rng(seed)
+    shuffled = [items[i] for i in rng.permutation(len(items))]
+    met: dict[str, int] = {}
+    turns = []
+    for item in shuffled:
+        met[item.group] = turn = met.get(item.group, 0) + 1
+        turns.append(turn)
+    chosen = np.argsort(turns, kind="stable")[:most]
+    return tuple(sorted((shuffled[i] for i in chosen), key=lambda item: item.name))
