@@ -95,7 +95,7 @@ def unaligned(look: Look) -> Found | None:
 
 def displaced(look: Look) -> Found | None:
     """The label lies beside the dark line."""
-    if look.fit is None or look.fit.alignment.chance > UNALIGNED:
+    if look.fit is None or on_bright(look) or look.fit.alignment.chance > UNALIGNED:
         return None
     here = look.fit.alignment
     wide_px = float(np.median(look.thickness.label_px)) if look.thickness and len(look.thickness.label_px) else 0.0

@@ -138,4 +138,4 @@ def is_coloured(raw: RawMask) -> bool:
 
 def is_stepped(raw: RawMask) -> bool:
     """Whether a mask has several levels beside its background."""
-    return 1 < len(raw.levels) <= 6
+    return len(raw.levels) > 1
