@@ -22,8 +22,7 @@ from crackwise.evaluation.labels.files import (
     unreadable,
     zero_and_one,
 )
-from crackwise.evaluation.labels.found import Found
-from crackwise.evaluation.labels.look import CONFIDENT, INVERTED_SHARE, NEAR_PX, SPECK_PX, Look
+from crackwise.evaluation.labels.look import CONFIDENT, INVERTED_SHARE, NEAR_PX, SPECK_PX, Found, Look
 
 __all__ = ["DISPLACED_PX", "LABEL_CHECKS", "THIN", "WIDE", "Check", "Finding", "findings_of"]
 

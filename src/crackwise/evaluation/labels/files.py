@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from crackwise.evaluation.labels.found import Found
-from crackwise.evaluation.labels.look import Look
+from crackwise.evaluation.labels.look import Found, Look
 from crackwise.evaluation.labels.raw import RawMask
 
 __all__ = [
