@@ -22,8 +22,7 @@ from crackwise.evaluation.labels.files import (
     unreadable,
     zero_and_one,
 )
-from crackwise.evaluation.labels.found import Found
-from crackwise.evaluation.labels.look import CONFIDENT, INVERTED_SHARE, NEAR_PX, SPECK_PX, Look
+from crackwise.evaluation.labels.look import CONFIDENT, INVERTED_SHARE, NEAR_PX, SPECK_PX, Found, Look
 
 __all__ = ["DISPLACED_PX", "LABEL_CHECKS", "THIN", "WIDE", "Check", "Finding", "findings_of"]
 
@@ -95,7 +94,7 @@ def unaligned(look: Look) -> Found | None:
 
 def displaced(look: Look) -> Found | None:
     """The label lies beside the dark line."""
-    if look.fit is None or look.fit.alignment.chance > UNALIGNED:
+    if look.fit is None or on_bright(look) or look.fit.alignment.chance > UNALIGNED:
         return None
     here = look.fit.alignment
     wide_px = float(np.median(look.thickness.label_px)) if look.thickness and len(look.thickness.label_px) else 0.0

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from crackwise.evaluation.labels.found import Found
-from crackwise.evaluation.labels.look import Look
+from crackwise.evaluation.labels.look import Found, Look
 from crackwise.evaluation.labels.raw import RawMask
 
 __all__ = [
@@ -138,4 +137,4 @@ def is_coloured(raw: RawMask) -> bool:
 
 def is_stepped(raw: RawMask) -> bool:
     """Whether a mask has several levels beside its background."""
-    return 1 < len(raw.levels) <= 6
+    return len(raw.levels) > 1

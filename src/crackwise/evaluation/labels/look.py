@@ -23,7 +23,7 @@ from crackwise.imaging.tiles import predict_tiled
 if TYPE_CHECKING:
     from crackwise.predictor import Predictor
 
-__all__ = ["Look", "Opinion", "look_at", "orphan"]
+__all__ = ["Found", "Look", "Opinion", "look_at", "orphan"]
 
 Label = NDArray[np.bool_]
 Window = tuple[slice, slice]
@@ -40,6 +40,13 @@ FRAME_SHARE, INSIDE_SHARE, INSIDE_PX = 0.5, 0.1, 3
 """A side is framed where this share of its outermost pixels is labelled, and less of those so far inside."""
 CONFIDENT = 0.8
 NEAR_PX = 5
+
+
+class Found(NamedTuple):
+    """What a check says of one picture."""
+
+    value: float
+    sentence: str
 
 
 class Opinion(NamedTuple):

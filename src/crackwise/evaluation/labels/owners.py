@@ -21,8 +21,8 @@ Line = NDArray[np.float32]
 
 MOST_DOUBTFUL, MOST_OTHERS = 200, 1000
 """Labels whose owners are looked for, and pictures that are tried."""
-FITS = 0.005
-"""Share of other places that may suit a label on its true picture as well."""
+FITS = 0.05
+"""Share of other places that may suit a label on its true picture as well, over the pictures or turns tried."""
 SEARCH_PX = 2.0
 """Blur of the darkness that labels are tried on: they may lie a little beside."""
 
@@ -62,7 +62,7 @@ def turn_of(look: Look) -> str | None:
         return None
     last = np.subtract(look.photo_size, 1).astype(np.float32)
     for name, turn in TURNS.items():
-        if (last[0] == last[1] or not name.startswith("turned")) and fits(darkness, turn(look.line, last)):
+        if (last[0] == last[1] or not name.startswith("turned")) and fits(darkness, turn(look.line, last), len(TURNS)):
             return f"the picture when it is {name}"
     return None
 
@@ -88,7 +88,7 @@ def swapped(looks: Sequence[Look], doubtful: Sequence[int]) -> dict[int, str]:
     owners = {}
     for number, (_, other) in best.items():
         darkness = darkness_at(looks[other], looks[number].stroke_px)
-        if darkness is not None and fits(darkness, looks[number].line):
+        if darkness is not None and fits(darkness, looks[number].line, len(others)):
             owners[number] = looks[other].name
     return owners
 
@@ -104,6 +104,6 @@ def darkness_at(look: Look, stroke_px: float = 0.0) -> NDArray[np.float32] | Non
     return darkness_of(np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8), stroke_px)
 
 
-def fits(darkness: NDArray[np.float32], line: Line) -> bool:
+def fits(darkness: NDArray[np.float32], line: Line, tried: int) -> bool:
     """Whether a middle line lies on the dark lines of a picture, as the labels of pictures do."""
-    return align([(darkness, line.astype(np.float64))]).alignment.chance <= FITS
+    return align([(darkness, line.astype(np.float64))]).alignment.chance <= FITS / tried

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from markupsafe import Markup
 
+from crackwise.evaluation.labels.alignment import REACH_PX
 from crackwise.evaluation.labels.audit import AuditedSet
 from crackwise.evaluation.labels.checks import DISPLACED_PX, LABEL_CHECKS, WIDE, Finding
 from crackwise.evaluation.labels.look import Look
@@ -78,13 +79,13 @@ def ratio_chart(sets: Mapping[str, AuditedSet]) -> Markup:
     axes.set_xticks([0.125, 0.25, 0.5, 1, 2, 4, 8], ["≤ 1/8", "1/4", "1/2", "1", "2", "4", "≥ 8"])
     axes.minorticks_off()
     axes.set(xlabel="width of the label / width of the crack", ylabel="share of the pictures")
-    axes.legend(fontsize=9)
+    axes.legend(fontsize=9, frameon=False)
     return to_svg(figure, "Histogram of how many times as wide as the crack the labels are, by set")
 
 
 def displacement_chart(sets: Mapping[str, AuditedSet]) -> Markup:
     """Where the labels lie as seen from the dark lines, a point per picture; nothing where none was measured."""
-    figure, axes = new_figure(5.2, 4.8)
+    figure, axes = new_figure(7.5, 4.4)
     drawn = False
     for (name, audited), mark in zip(sets.items(), "osD^vPX*" * (len(sets) // 8 + 1), strict=False):
         fits = [look.fit.alignment for look in audited.looks if look.fit is not None]
@@ -96,8 +97,8 @@ def displacement_chart(sets: Mapping[str, AuditedSet]) -> Markup:
         return Markup("")
     axes.axhline(0, color=INK, linewidth=1, linestyle=":")
     axes.axvline(0, color=INK, linewidth=1, linestyle=":")
-    axes.invert_yaxis()
     axes.set_aspect("equal")
+    axes.set(xlim=(-REACH_PX - 1, REACH_PX + 1), ylim=(REACH_PX + 1, -REACH_PX - 1))
     axes.set(xlabel="label right of the dark line, px", ylabel="below it, px")
-    axes.legend(fontsize=9, loc="upper left", bbox_to_anchor=(1, 1))
+    axes.legend(fontsize=9, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     return to_svg(figure, "Displacement of every label from the dark line it means, by set")

@@ -23,6 +23,8 @@ COLOURED = 24
 """Levels by which the channels of a coloured pixel differ at least; JPEG noise stays below."""
 MANY_MARKS = 0.05
 """A value is a level of its own from this share of the pixels that are not background."""
+NEARLY_ALL = 0.98
+"""Share of those pixels that the levels of a mask have together, if it has levels."""
 PALETTE_MODES = ("P", "PA")
 ALPHA_MODES = ("LA", "RGBA", "PA", "La", "RGBa")
 
@@ -47,7 +49,7 @@ class RawMask(NamedTuple):
     between: float
     """Share of the pixels that are neither of the two."""
     levels: tuple[int, ...]
-    """Values other than the least that many pixels have, at most eight."""
+    """Values other than the least, if there are only a few; nothing for smooth edges and noise."""
     coloured: float
     """Share of the pixels whose channels differ."""
     in_alpha: bool
@@ -121,7 +123,9 @@ def channels(picture: Image.Image) -> tuple[Values, Values | None]:
 
 
 def levels_of(plane: Values, least: int) -> tuple[int, ...]:
-    """Values of a plane other than its least that many pixels have."""
+    """Values of a plane other than its least that many pixels have; none where the others are no exceptions."""
     values, counts = np.unique(plane[plane > least], return_counts=True)
-    many = values[counts >= MANY_MARKS * max(counts.sum(), 1)] if len(counts) else values
-    return tuple(int(value) for value in many[:8])
+    many = counts >= MANY_MARKS * counts.sum()
+    if counts[many].sum() < NEARLY_ALL * counts.sum():
+        return ()
+    return tuple(int(value) for value in values[many])
