@@ -1,4 +1,4 @@
-"""A predictor on labelled pictures: scores at one threshold that was chosen elsewhere."""
+"""A predictor, or a folder of predictions, on labelled pictures: scores at one threshold."""
 
 from __future__ import annotations
 
@@ -17,13 +17,15 @@ from crackwise.evaluation.bootstrap import Estimate, estimate_scores
 from crackwise.evaluation.leaks import Leaks
 from crackwise.evaluation.noise import noise_named
 from crackwise.evaluation.pictures import Judgement, Verdict, are_of_whole_pictures, judge, label_of
+from crackwise.evaluation.predictions import Predictions, Source, maps_of
+from crackwise.evaluation.level import Choice, Level, ThresholdSource, level_of
 from crackwise.imaging.image import read_image
-from crackwise.imaging.tiles import predict_tiled
+from crackwise.imaging.overlay import encode_png
 from crackwise.tally import NOT_LABELLED, Tally, tally
 
 if TYPE_CHECKING:  # the module imports torch, and a model file needs none
     from crackwise.data.folder import Item
-    from crackwise.predictor import ModelCard, Predictor
+    from crackwise.predictor import ModelCard
 
 __all__ = ["Evaluation", "Question", "Subset", "Viewed", "evaluate", "evaluate_each", "view"]
 
@@ -66,7 +68,7 @@ class Evaluation:
     leaks: Leaks
     """Of these items only."""
     threshold: float
-    threshold_source: Literal["card", "given"]
+    threshold_source: ThresholdSource
     question: Question
     """Its class is named."""
     verdicts: tuple[Verdict, ...] = ()
@@ -75,6 +77,10 @@ class Evaluation:
     """The pictures as wholes; empty where nobody asked and the labels are of pixels."""
     triage: Triage | None = None
     """Of a `Cascade`: what it let through, for all questions that were asked together."""
+    chosen: Choice | None = None
+    """How the threshold was chosen, where labelled pictures told it."""
+    masks: tuple[bytes, ...] = ()
+    """One per item: the predicted mask at the threshold as PNG, 0 and 255."""
 
 
 class Look(NamedTuple):
@@ -82,13 +88,8 @@ class Look(NamedTuple):
 
     tally: Tally
     verdict: Verdict
-
-
-class Level(NamedTuple):
-    """A threshold, and who chose it."""
-
-    threshold: float
-    source: Literal["card", "given"]
+    mask: bytes
+    """PNG."""
 
 
 class Viewed(NamedTuple):
@@ -104,11 +105,11 @@ class Viewed(NamedTuple):
 
 
 def evaluate(
-    predictor: Predictor,
+    predictor: Source,
     items: Iterable[Item],
     *,
     question: Question = ASKED,
-    threshold: float | None = None,
+    threshold: float | Level | None = None,
     leaks: Leaks = UNKNOWN,
     seed: int = 0,
 ) -> Evaluation:
@@ -118,17 +119,17 @@ def evaluate(
 
 
 def evaluate_each(
-    predictor: Predictor,
+    predictor: Source,
     items: Iterable[Item],
     questions: Sequence[Question],
     *,
-    threshold: float | None = None,
+    threshold: float | Level | None = None,
     leaks: Leaks = UNKNOWN,
     seed: int = 0,
 ) -> tuple[Evaluation, ...]:
     """Scores with intervals over the pictures for every question; each picture is read and, per noise, looked at once.
 
-    The threshold is the card's unless one is given; it is never chosen here. Where ``leaks`` names some of the
+    The threshold is the card's unless one is given; it is never chosen here (see `choose_threshold`). Where ``leaks`` names some of the
     pictures, the scores without them come as a second subset. ``seed`` draws the intervals.
 
     Raises:
@@ -136,23 +137,23 @@ def evaluate_each(
         ImageError: a picture that cannot be read; scores over the rest would be those of another set.
         ModelError: the model does not know the class that is asked for.
     """
-    level = predictor.card.threshold if threshold is None else threshold
+    level = level_of(predictor, threshold)
     predictor = predictor.afresh() if isinstance(predictor, Cascade) else predictor
     seen: list[Item] = []
     looks: list[list[Look]] = [[] for _ in questions]
     for item in items:
         if not seen:
             questions = [q._replace(class_name=scored_class(predictor.card, item, q)) for q in questions]
-        for answers, viewed in zip(looks, views(predictor, item, level, questions), strict=True):
-            answers.append(Look(tally(viewed.predicted, viewed.target), viewed.verdict))
+        for answers, viewed in zip(looks, views(predictor, item, level.threshold, questions), strict=True):
+            mask = encode_png(viewed.predicted * np.uint8(255))
+            answers.append(Look(tally(viewed.predicted, viewed.target), viewed.verdict, mask))
         seen.append(item)
     if not seen:
         raise DataError("There is no picture to evaluate on.")
-    source: Literal["card", "given"] = "card" if threshold is None else "given"
     leaks = leaks._replace(names=leaks.names & {item.name for item in seen})
     triage = predictor.triage if isinstance(predictor, Cascade) else None
     return tuple(
-        replace(conclude(seen, answers, question, leaks, Level(level, source), seed), triage=triage)
+        replace(conclude(seen, answers, question, leaks, level, seed), triage=triage)
         for answers, question in zip(looks, questions, strict=True)
     )
 
@@ -182,8 +183,9 @@ def conclude(
         if whole or question.per_picture:
             told = [looks[i].verdict for i in kept]
             judgements[subset] = judge(told, groups, threshold=level.threshold, seed=seed)
-    tallies, verdicts = tuple(look.tally for look in looks), tuple(look.verdict for look in looks)
-    return Evaluation(tuple(seen), tallies, scores, leaks, *level, question, verdicts, judgements)
+    tallies, verdicts, masks = zip(*looks, strict=True)
+    made = Evaluation(tuple(seen), tallies, scores, leaks, level.threshold, level.source, question, verdicts, judgements)
+    return replace(made, chosen=level.chosen, masks=masks)
 
 
 def subsets(seen: Sequence[Item], leaks: Leaks) -> dict[Subset, list[int]]:
@@ -194,17 +196,17 @@ def subsets(seen: Sequence[Item], leaks: Leaks) -> dict[Subset, list[int]]:
     return kept
 
 
-def view(predictor: Predictor, item: Item, threshold: float, question: Question) -> Viewed:
+def view(predictor: Source, item: Item, threshold: float, question: Question) -> Viewed:
     """One picture, its label and the mask that the predictor makes of it at the threshold."""
     (viewed,) = views(predictor, item, threshold, (question,))
     return viewed
 
 
-def views(predictor: Predictor, item: Item, threshold: float, questions: Sequence[Question]) -> Iterator[Viewed]:
+def views(predictor: Source, item: Item, threshold: float, questions: Sequence[Question]) -> Iterator[Viewed]:
     """The same for several questions, which name their classes, with one look at the picture per noise."""
     photo = read_image(item.image)
     seen = {noise: noise_named(noise)(photo) if noise else photo for noise in {each.noise for each in questions}}
-    maps = {noise: predict_tiled(predictor, pixels) for noise, pixels in seen.items()}
+    maps = {noise: maps_of(predictor, item, pixels) for noise, pixels in seen.items()}
     for question in questions:
         assert question.class_name is not None
         name, noise, shape = question.class_name, question.noise, photo.shape[:2]
