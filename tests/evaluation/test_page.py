@@ -10,7 +10,7 @@ from crackwise.evaluation.bootstrap import estimate_scores
 from crackwise.evaluation.drawing import jpeg_source
 from crackwise.evaluation.evaluate import Evaluation, Question
 from crackwise.evaluation.leaks import Leaks
-from crackwise.evaluation.metrics import SCORES
+from crackwise.evaluation.metrics import scores_in
 from crackwise.evaluation.page import Example, caption, goodness_of, render_page
 from crackwise.evaluation.record import to_json
 from crackwise.predictor import ModelCard
@@ -40,10 +40,10 @@ def page():
     leaks = Leaks(frozenset({"walls/test/b1"}), ("walls:train",), ("lost:train",))
     scores = {"all": estimate_scores(rows, photographs), "unleaked": estimate_scores(rows[:2], photographs[:2])}
     sets = {
-        "walls:test": Evaluation((), tuple(rows), scores, leaks, 0.4, "card", Question("crack")),
+        "walls:test": Evaluation((), {"mask": tuple(rows)}, scores, leaks, 0.4, "card", Question("crack")),
         "quiet": Evaluation(
             (),
-            (rows[3],),
+            {"mask": (rows[3],)},
             {"all": estimate_scores(rows[3:], ["c"])},
             Leaks(),
             0.7,
@@ -86,7 +86,7 @@ def test_names_are_text_and_never_markup(page):
 
 def test_the_page_explains_every_score_and_where_threshold_and_leaks_come_from(page):
     text = " ".join(re.sub(r"<[^>]+>", " ", page).split())
-    for score in SCORES.values():
+    for score in scores_in("mask").values():
         assert score.definition.partition("'")[0] in text
     assert "threshold 0.4 (from the model&#39;s card" in text
     assert "threshold 0.7 (given by the user)" in text

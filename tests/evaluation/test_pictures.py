@@ -15,7 +15,7 @@ from crackwise.errors import DataError
 from crackwise.evaluation.classification import PICTURE_SCORES
 from crackwise.evaluation.evaluate import Question, evaluate, evaluate_each
 from crackwise.evaluation.leaks import Leaks
-from crackwise.evaluation.metrics import SCORES
+from crackwise.evaluation.metrics import scores_in
 from crackwise.evaluation.pictures import are_of_whole_pictures, label_of
 from crackwise.evaluation.sets import evaluate_sets
 from crackwise.predictor import ModelCard
@@ -191,7 +191,7 @@ def test_the_table_has_a_row_for_every_score_of_pixels_and_of_pictures(written):
     record = json.loads((written / "scores.json").read_text())
     with (written / "scores.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 2 * len(SCORES) + 4 * len(PICTURE_SCORES)
+    assert len(rows) == 2 * len(scores_in("mask")) + 4 * len(PICTURE_SCORES)
     of_pictures = [row for row in rows if row["averaging"] == "whole pictures"]
     assert len(of_pictures) == 4 * len(PICTURE_SCORES)
     for row in of_pictures:

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import binom, t
 
 from crackwise.evaluation.bootstrap import draw_pictures, estimate_pictures, estimate_scores
-from crackwise.evaluation.metrics import SCORES
+from crackwise.evaluation.metrics import scores_in
 from crackwise.evaluation.repeats import estimate_difference, estimate_mean, mean_of
 from crackwise.tally import Tally
 
@@ -106,7 +106,7 @@ def test_a_share_stays_a_share():
 
 def test_what_is_undefined_stays_so():
     estimates = estimate_mean([alarms([0, 1, 0])] * 3, names(3))
-    assert estimates.keys() == SCORES.keys()
+    assert estimates.keys() == scores_in("mask").keys()
     assert np.isnan(estimates["pooled_crack_iou"][:3]).all()
     one = estimate_mean([alarms([0, 1, 0])], names(3))["false_alarm_share_50px"]
     assert one.value == pytest.approx(1 / 3)

@@ -9,15 +9,16 @@ one by what few photographs hide. On simulated clustered pictures, 10 to 160 pho
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm, t
 
 from crackwise.evaluation.classification import PICTURE_SCORES, Over, count_pictures, picture_scores
-from crackwise.evaluation.metrics import SCORES, Protocol
-from crackwise.tally import FloatArray, Tally
+from crackwise.evaluation.metrics import FAMILIES, scores_in
+from crackwise.evaluation.protocols.score import Answer, Counts, Protocol
+from crackwise.tally import NOT_LABELLED, FloatArray
 
 __all__ = [
     "CONFIDENCE",
@@ -35,6 +36,8 @@ __all__ = [
 CONFIDENCE = 0.95
 RESAMPLES = 2000
 CHUNK = 100
+NOTHING = Answer(np.zeros((1, 1), np.float32), np.zeros((1, 1), bool), np.full((1, 1), NOT_LABELLED, np.uint8))
+"""A picture without any label: of it every family counts zeros."""
 
 
 class Estimate(NamedTuple):
@@ -66,38 +69,58 @@ class Draws(NamedTuple):
         return Estimate(self.value, low, high, self.pictures, self.photographs)
 
 
-def estimate_scores(tallies: Sequence[Tally], groups: Sequence[str], *, seed: int = 0) -> dict[str, Estimate]:
-    """Every score of pixels over the pictures; ``groups`` names the photograph of each."""
-    return {name: draws.estimate() for name, draws in draw_scores(tallies, groups, seed=seed).items()}
+def estimate_scores(
+    counts: Sequence[Counts], groups: Sequence[str], *, family: str = "mask", seed: int = 0
+) -> dict[str, Estimate]:
+    """Every score of a family over the pictures; ``groups`` names the photograph of each."""
+    return {name: draws.estimate() for name, draws in draw_scores(counts, groups, family=family, seed=seed).items()}
 
 
-def draw_scores(tallies: Sequence[Tally], groups: Sequence[str], *, seed: int = 0) -> dict[str, Draws]:
-    """Every score of pixels, over all photographs and over each draw of them."""
-    sums = photograph_sums(tallies, groups)
-    total, resampled = Tally(*sums.sum(0)), Tally(*resample(sums, seed).T)
+def draw_scores(
+    counts: Sequence[Counts], groups: Sequence[str], *, family: str = "mask", seed: int = 0
+) -> dict[str, Draws]:
+    """Every score of a family, over all photographs and over each draw of them.
+
+    The draws depend on the seed and the number of photographs alone: two models are compared on the same ones.
+    """
+    scores = scores_in(family)
+    like = FAMILIES[family](NOTHING)
+    sums = photograph_sums([packed(each) for each in counts], groups, len(packed(like)))
+    total, each = unpacked(sums.sum(0), like), unpacked(sums, like)
+    drawn: dict[str, list[FloatArray]] = {name: [] for name in scores}
+    for times in draw_photographs(len(sums), seed):
+        resampled = unpacked(times @ sums, like)
+        for name, score in scores.items():
+            drawn[name].append(score.formula(resampled))
     found = {}
-    for name, score in SCORES.items():
-        pictures = pictures_of(Tally(*sums.T), score.protocol)
+    for name, score in scores.items():
+        pictures = score.pictures(each) if score.pictures else pictures_of(each, score.protocol)
         rests_on = int(pictures.sum()), int((pictures > 0).sum())
-        values = float(score.formula(total)), score.formula(resampled)
+        values = float(score.formula(total)), np.concatenate(drawn[name])
         found[name] = Draws(*values, *rests_on, score.is_share, is_bounded=score.is_share)
     return found
 
 
-def photograph_sums(tallies: Sequence[Tally], groups: Sequence[str]) -> FloatArray:
-    """A row per photograph, in the order of their names: the sum of the tallies of its pictures."""
+def photograph_sums(rows: Sequence[FloatArray], groups: Sequence[str], width: int) -> FloatArray:
+    """The sum of the rows (width,) of each photograph's pictures, in the order of the photographs' names."""
     photographs, index = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
-    sums = np.zeros((len(photographs), len(Tally._fields)))
-    np.add.at(sums, index, np.array(tallies, dtype=np.float64).reshape(-1, len(Tally._fields)))
+    sums = np.zeros((len(photographs), width))
+    np.add.at(sums, index, np.array(rows).reshape(-1, width))
     return sums
 
 
-def resample(sums: FloatArray, seed: int) -> FloatArray:
-    """The sum of each of ``RESAMPLES`` draws of as many photographs as there are, with replacement.
+def packed(counts: Counts) -> FloatArray:
+    """The fields of one picture's counts in a row (m,)."""
+    return np.concatenate([np.ravel(field) for field in counts]).astype(np.float64)
 
-    The draws depend on the seed and the number of photographs alone: two models are compared on the same ones.
-    """
-    return np.concatenate([times @ sums for times in draw_photographs(len(sums), seed)])
+
+def unpacked(rows: FloatArray, like: Counts) -> Counts:
+    """The counts that rows (..., m) hold field after field; each field keeps the leading axes."""
+    ends = np.cumsum([np.size(field) for field in like])
+    parts = np.split(rows, ends[:-1], axis=-1)
+    fields = [part.reshape(rows.shape[:-1] + np.shape(field)) for part, field in zip(parts, like, strict=True)]
+    kind: Any = type(like)
+    return cast(Counts, kind(*fields))
 
 
 def draw_photographs(n: int, seed: int) -> Iterator[FloatArray]:
@@ -163,9 +186,11 @@ def kinds_of(labels: NDArray[np.integer], found: NDArray[np.bool_]) -> dict[Over
     }
 
 
-def pictures_of(t: Tally, protocol: Protocol) -> FloatArray:
+def pictures_of(counts: Any, protocol: Protocol) -> FloatArray:
     """How many pictures a score of this protocol looks at."""
-    return {"all": t.cracked + t.crack_free, "cracked": t.cracked, "crack-free": t.crack_free}[protocol.over]
+    cracked, crack_free = np.asarray(counts.cracked), np.asarray(counts.crack_free)
+    kinds: dict[str, FloatArray] = {"all": cracked + crack_free, "cracked": cracked, "crack-free": crack_free}
+    return kinds[protocol.over]
 
 
 def interval(value: float, resampled: FloatArray, photographs: int, *, is_share: bool) -> tuple[float, float]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from crackwise.errors import DataError
-from crackwise.evaluation.metrics import ratio
+from crackwise.evaluation.protocols.score import ratio
 from crackwise.tally import FloatArray
 
 __all__ = [

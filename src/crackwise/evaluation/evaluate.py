@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 import cv2
 import numpy as np
@@ -15,19 +15,31 @@ from crackwise.data.masks import read_mask
 from crackwise.errors import DataError, ModelError
 from crackwise.evaluation.bootstrap import Estimate, estimate_scores
 from crackwise.evaluation.leaks import Leaks
+from crackwise.evaluation.level import Choice, Level, ThresholdSource, level_of
+from crackwise.evaluation.metrics import FAMILIES
 from crackwise.evaluation.noise import noise_named
 from crackwise.evaluation.pictures import Judgement, Verdict, are_of_whole_pictures, judge, label_of
-from crackwise.evaluation.predictions import Predictions, Source, maps_of
-from crackwise.evaluation.level import Choice, Level, ThresholdSource, level_of
+from crackwise.evaluation.predictions import Source, maps_of
+from crackwise.evaluation.protocols.score import Answer, Counts
 from crackwise.imaging.image import read_image
 from crackwise.imaging.overlay import encode_png
-from crackwise.tally import NOT_LABELLED, Tally, tally
+from crackwise.tally import NOT_LABELLED, Tally
 
 if TYPE_CHECKING:  # the module imports torch, and a model file needs none
     from crackwise.data.folder import Item
     from crackwise.predictor import ModelCard
 
-__all__ = ["Evaluation", "Question", "Subset", "Viewed", "evaluate", "evaluate_each", "view"]
+__all__ = [
+    "Evaluation",
+    "Question",
+    "Subset",
+    "Viewed",
+    "evaluate",
+    "evaluate_each",
+    "look_again",
+    "scored_class",
+    "view",
+]
 
 Subset = Literal["all", "unleaked"]
 UNKNOWN = Leaks()
@@ -48,6 +60,8 @@ class Question(NamedTuple):
     """The photographs are made worse first, by this row of `NOISES`; labels stay."""
     per_picture: bool = False
     """Whether it is on a picture at all is scored as well, not only where; of a set that is labelled so that alone."""
+    families: tuple[str, ...] = ()
+    """Which of `FAMILIES` are counted beside ``mask``, which always is."""
 
 
 ASKED = Question()
@@ -58,8 +72,8 @@ class Evaluation:
     """One predictor on one set of pictures."""
 
     items: tuple[Item, ...]
-    tallies: tuple[Tally, ...]
-    """One per item."""
+    counts: Mapping[str, tuple[Counts, ...]]
+    """By family, one per item."""
     scores: Mapping[Subset, Mapping[str, Estimate]]
     """Over all pictures, and, where some leaked, over the others; keys of the inner mapping as in `SCORES`.
 
@@ -82,11 +96,17 @@ class Evaluation:
     masks: tuple[bytes, ...] = ()
     """One per item: the predicted mask at the threshold as PNG, 0 and 255."""
 
+    @property
+    def tallies(self) -> tuple[Tally, ...]:
+        """The counts of the masks, one per item."""
+        return cast(tuple[Tally, ...], self.counts["mask"])
+
 
 class Look(NamedTuple):
     """What is kept of one picture that was looked at."""
 
-    tally: Tally
+    counts: dict[str, Counts]
+    """By family."""
     verdict: Verdict
     mask: bytes
     """PNG."""
@@ -99,6 +119,8 @@ class Viewed(NamedTuple):
     """RGB (h, w, 3), as the predictor sees it."""
     target: NDArray[np.uint8]
     """(h, w): 0 absent, 1 present, 255 not labelled."""
+    probability: NDArray[np.float32]
+    """(h, w)."""
     predicted: NDArray[np.bool_]
     """(h, w)."""
     verdict: Verdict
@@ -129,8 +151,8 @@ def evaluate_each(
 ) -> tuple[Evaluation, ...]:
     """Scores with intervals over the pictures for every question; each picture is read and, per noise, looked at once.
 
-    The threshold is the card's unless one is given; it is never chosen here (see `choose_threshold`). Where ``leaks`` names some of the
-    pictures, the scores without them come as a second subset. ``seed`` draws the intervals.
+    The threshold is the card's unless one is given; it is never chosen here (see `choose_threshold`). Where ``leaks``
+    names some of the pictures, the scores without them come as a second subset. ``seed`` draws the intervals.
 
     Raises:
         DataError: no picture, a label that cannot be used, or an unknown noise.
@@ -144,9 +166,10 @@ def evaluate_each(
     for item in items:
         if not seen:
             questions = [q._replace(class_name=scored_class(predictor.card, item, q)) for q in questions]
-        for answers, viewed in zip(looks, views(predictor, item, level.threshold, questions), strict=True):
+        found = views(predictor, item, level.threshold, questions)
+        for question, answers, viewed in zip(questions, looks, found, strict=True):
             mask = encode_png(viewed.predicted * np.uint8(255))
-            answers.append(Look(tally(viewed.predicted, viewed.target), viewed.verdict, mask))
+            answers.append(Look(count(viewed, question.families), viewed.verdict, mask))
         seen.append(item)
     if not seen:
         raise DataError("There is no picture to evaluate on.")
@@ -179,13 +202,28 @@ def conclude(
     for subset, kept in subsets(seen, leaks).items():
         groups = [seen[i].group for i in kept]
         if not whole:
-            scores[subset] = estimate_scores([looks[i].tally for i in kept], groups, seed=seed)
+            scores[subset] = {
+                name: estimate
+                for family in looks[0].counts
+                for name, estimate in estimate_scores(
+                    [looks[i].counts[family] for i in kept], groups, family=family, seed=seed
+                ).items()
+            }
         if whole or question.per_picture:
             told = [looks[i].verdict for i in kept]
             judgements[subset] = judge(told, groups, threshold=level.threshold, seed=seed)
-    tallies, verdicts, masks = zip(*looks, strict=True)
-    made = Evaluation(tuple(seen), tallies, scores, leaks, level.threshold, level.source, question, verdicts, judgements)
-    return replace(made, chosen=level.chosen, masks=masks)
+    counts = {family: tuple(look.counts[family] for look in looks) for family in looks[0].counts}
+    verdicts = tuple(look.verdict for look in looks)
+    return Evaluation(
+        tuple(seen), counts, scores, leaks, level.threshold, level.source, question, verdicts, judgements,
+        chosen=level.chosen, masks=tuple(look.mask for look in looks),
+    )  # fmt: skip
+
+
+def count(viewed: Viewed, families: Sequence[str]) -> dict[str, Counts]:
+    """What one picture contributes to the scores of each family, and of masks."""
+    answer = Answer(viewed.probability, viewed.predicted, viewed.target)
+    return {family: FAMILIES[family](answer) for family in dict.fromkeys(("mask", *families))}
 
 
 def subsets(seen: Sequence[Item], leaks: Leaks) -> dict[Subset, list[int]]:
@@ -209,12 +247,28 @@ def views(predictor: Source, item: Item, threshold: float, questions: Sequence[Q
     maps = {noise: maps_of(predictor, item, pixels) for noise, pixels in seen.items()}
     for question in questions:
         assert question.class_name is not None
-        name, noise, shape = question.class_name, question.noise, photo.shape[:2]
-        target = np.zeros(shape, np.uint8) if question.absent else read_mask(item.mask, shape, (name,))[0]
+        name, noise = question.class_name, question.noise
+        target = target_of(item, question, photo.shape[:2])
         answer = maps[noise][predictor.card.classes.index(question.phrase or name)]
         predicted = opened_and_closed(answer >= threshold) if question.open_close else answer >= threshold
         verdict = Verdict(float(answer.max()), label_of(item.mask, target, name))
-        yield Viewed(seen[noise], target, predicted, verdict)
+        yield Viewed(seen[noise], target, answer, predicted, verdict)
+
+
+def look_again(evaluation: Evaluation, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.bool_]]:
+    """A picture (h, w, 3) as it was seen, its label (h, w) and the mask (h, w) that was predicted; nobody predicts."""
+    item, question = evaluation.items[index], evaluation.question
+    photo = read_image(item.image)
+    pixels = noise_named(question.noise)(photo) if question.noise else photo
+    mask = cv2.imdecode(np.frombuffer(evaluation.masks[index], np.uint8), cv2.IMREAD_UNCHANGED)
+    assert mask is not None
+    return pixels, target_of(item, question, photo.shape[:2]), mask > 0
+
+
+def target_of(item: Item, question: Question, shape: tuple[int, int]) -> NDArray[np.uint8]:
+    """The label (h, w) of the class that is asked for."""
+    assert question.class_name is not None
+    return np.zeros(shape, np.uint8) if question.absent else read_mask(item.mask, shape, (question.class_name,))[0]
 
 
 def opened_and_closed(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -12,14 +12,17 @@ import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from crackwise.errors import DataError
+from crackwise.evaluation.bootstrap import NOTHING
+from crackwise.evaluation.metrics import FAMILIES
+from crackwise.evaluation.protocols.score import Counts
 from crackwise.imaging.files import write_atomically, write_folder
-from crackwise.tally import FloatArray, Tally
+from crackwise.tally import FloatArray
 
 __all__ = ["COUNTS_FILE", "Kept", "KeptSet", "SetToKeep", "read_kept", "write_kept"]
 
@@ -27,11 +30,6 @@ COUNTS_FILE = "counts.npz"
 MASKS = "masks"
 SCHEMA = "crackwise.kept/1"
 INDEX = "index"
-
-Counts: TypeAlias = Any
-"""A NamedTuple of one family of counts."""
-KINDS: dict[str, type[Counts]] = {"mask": Tally}
-"""Family of counts to its type."""
 
 
 class KeptSet(NamedTuple):
@@ -91,7 +89,7 @@ def write_kept(out: Path, model: str, sha256: str, sets: Mapping[str, SetToKeep]
         f"{number}/{family}/{column}": np.array([getattr(row, column) for row in rows], np.float64)
         for number, of_set in enumerate(sets.values())
         for family, rows in of_set.counts.items()
-        for column in KINDS[family]._fields
+        for column in columns_of(family)
     }
     index = {
         "schema": SCHEMA,
@@ -109,6 +107,16 @@ def write_kept(out: Path, model: str, sha256: str, sets: Mapping[str, SetToKeep]
     write_atomically(out / COUNTS_FILE, content.getvalue())
 
 
+def kind_of(family: str) -> Any:
+    """The NamedTuple of a family's counts, told by those of a picture without labels."""
+    return type(FAMILIES[family](NOTHING))
+
+
+def columns_of(family: str) -> tuple[str, ...]:
+    """The names of its fields."""
+    return tuple(kind_of(family)._fields)
+
+
 def entry(of_set: SetToKeep, places: Sequence[str]) -> dict[str, Any]:
     """What the index says of one set."""
     return {
@@ -117,7 +125,7 @@ def entry(of_set: SetToKeep, places: Sequence[str]) -> dict[str, Any]:
         "threshold": of_set.threshold,
         "threshold_source": of_set.threshold_source,
         "class": of_set.class_name,
-        "families": {family: list(KINDS[family]._fields) for family in of_set.counts},
+        "families": {family: list(columns_of(family)) for family in of_set.counts},
         "masks": list(places),
     }
 
@@ -169,9 +177,8 @@ def read_kept(out: str | Path) -> Kept:
 def read_set(of_set: Mapping[str, Any], number: int, arrays: Mapping[str, FloatArray], masks: Path) -> KeptSet:
     """One set, from its entry in the index and the arrays."""
     counts = {
-        family: KINDS[family](**{column: arrays[f"{number}/{family}/{column}"] for column in columns})
+        family: kind_of(family)(**{column: arrays[f"{number}/{family}/{column}"] for column in columns})
         for family, columns in of_set["families"].items()
-        if family in KINDS
     }
     return KeptSet(
         tuple(of_set["names"]),

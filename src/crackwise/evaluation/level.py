@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,10 @@ class Choice(NamedTuple):
     """Of that score at the threshold."""
     pictures: int
 
+    def to_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return self._asdict() | {"value": None if np.isnan(self.value) else round(self.value, 6)}
+
 
 class Level(NamedTuple):
     """A threshold, and who chose it."""
@@ -72,13 +76,13 @@ def choose_threshold(
         counts.add(probability, target)
         n += 1
     if not counts.cracked + counts.crack_free:
-        raise DataError(f"No picture of {reference!r} is labelled for {class_name!r}: no threshold can be chosen there.")
+        raise DataError(f"No picture of {reference!r} is labelled for {class_name!r}; choose the threshold elsewhere.")
     threshold, value = best_threshold([counts], score)
     return Level(threshold, "chosen on other pictures", Choice(reference, score, value, n))
 
 
 def sweep(source: Source, items: Sequence[Item], reference: str, class_name: str) -> Level:
-    """The threshold of .01 to .99 with the highest pooled F1 on the very pictures that are scored; of equals the middle.
+    """The threshold, .01 to .99, of the highest pooled F1 on the very pictures that are scored; of equals the middle.
 
     It is the optimal data-set scale of Arbelaez et al. (PAMI 33(5), 2011) without tolerance, and flatters: it knows the
     labels.
@@ -100,8 +104,7 @@ def sweep(source: Source, items: Sequence[Item], reference: str, class_name: str
 
 def reaching(values: NDArray[np.float32]) -> NDArray[np.float64]:
     """How many values are at or above each of ``STEPS``."""
-    ordered = np.sort(values)
-    return len(ordered) - np.searchsorted(ordered, STEPS.astype(np.float32), side="left").astype(np.float64)
+    return len(values) - np.searchsorted(np.sort(values), STEPS.astype(np.float32)).astype(np.float64)
 
 
 def answers(

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from crackwise.evaluation.classification import BINS, PictureCounts, binned
-from crackwise.evaluation.metrics import ratio
+from crackwise.evaluation.protocols.score import ratio
 
 __all__ = ["Bin", "reliability", "reliability_chart"]
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from crackwise.evaluation.bootstrap import Draws, Estimate, draw_scores
 from crackwise.evaluation.classification import PICTURE_SCORES, WHOLE_PICTURES
-from crackwise.evaluation.metrics import SCORES
+from crackwise.evaluation.metrics import scores_in
 from crackwise.evaluation.pictures import Verdict, draw_verdicts
 from crackwise.evaluation.repeats import mean_of
 from crackwise.tally import Tally
@@ -37,7 +37,7 @@ class Shown(NamedTuple):
     definition: str
     averaging: str
     over: str
-    tolerance_px: int | None
+    tolerance_px: float | None
     draws: Callable[[Findings], Mapping[str, Draws]]
     """It and all others that follow from the same counts."""
 
@@ -48,7 +48,7 @@ class Shown(NamedTuple):
 
 
 def of_pixels(findings: Findings) -> Mapping[str, Draws]:
-    """The scores of ``SCORES``."""
+    """The scores of masks in ``SCORES``."""
     return draw_scores(findings.tallies, findings.groups)
 
 
@@ -58,7 +58,7 @@ def of_pictures(findings: Findings) -> Mapping[str, Draws]:
 
 
 SHOWN: dict[str, Shown] = {
-    name: Shown(row.title, row.definition, *row.protocol, of_pixels) for name, row in SCORES.items()
+    name: Shown(row.title, row.definition, *row.protocol[:3], of_pixels) for name, row in scores_in("mask").items()
 } | {
     name: Shown(row.title, row.definition, WHOLE_PICTURES, row.over, None, of_pictures)
     for name, row in PICTURE_SCORES.items()
