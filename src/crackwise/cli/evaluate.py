@@ -1,10 +1,11 @@
-"""The command `evaluate`: a model on labelled pictures."""
+"""The command `evaluate`: a model, or predictions that somebody made, on labelled pictures."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,11 +15,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from crackwise.cli.screen import Screen, ScreenThreshold, behind
+from crackwise.cli.threshold import Asked, Swept, Threshold, ThresholdFrom, ThresholdScore, levels_of
 
 if TYPE_CHECKING:
     from crackwise.data.folder import Item
     from crackwise.evaluation.bootstrap import Estimate
     from crackwise.evaluation.evaluate import Evaluation, Subset
+    from crackwise.evaluation.predictions import Source
     from crackwise.predictor import Predictor
 
     Row = tuple[str, Subset, int, Mapping[str, Estimate]]
@@ -52,8 +55,16 @@ FILE_COLUMNS = 120
 """Width of the table where there is no terminal to ask."""
 
 Root = Annotated[Path | None, typer.Option("--root", help="The folder that holds the sets of the catalogue.")]
-Threshold = Annotated[
-    float | None, typer.Option("--threshold", min=0, max=1, help="Instead of the one in the model's card.")
+Given = Annotated[
+    Path | None,
+    typer.Option(
+        "--predictions",
+        metavar="FOLDER",
+        help="Score these masks or probability maps (PNG, TIFF, NPY, named as the pictures) instead of a model.",
+    ),
+]
+Tracker = Annotated[
+    str | None, typer.Option("--mlflow", metavar="URI", help="Log scores and report there: sqlite:///mlflow.db")
 ]
 ClassName = Annotated[
     str | None, typer.Option("--class", help="What is scored; default: crack, or what the set labels.")
@@ -80,15 +91,21 @@ def register(app: typer.Typer) -> None:
 
 
 def evaluate(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A run folder, an .onnx file, or `packaged`.")],
     data: Annotated[
         list[str],
         typer.Option("--data", metavar="SET[:SPLIT]", help="A name of the catalogue or a folder; repeatable."),
     ],
-    out: Annotated[Path, typer.Option("--out", help="Where scores.json, scores.csv and report.html go.")],
+    out: Annotated[Path, typer.Option("--out", help="Where scores, report, counts and masks go.")],
+    model: Annotated[
+        str | None, typer.Argument(metavar="[MODEL]", help="A run folder, an .onnx file, or `packaged`.")
+    ] = None,
     more: Annotated[list[str] | None, typer.Argument(metavar="SET[:SPLIT]", help="Further sets.")] = None,
+    predictions: Given = None,
     root: Root = None,
     threshold: Threshold = None,
+    threshold_from: ThresholdFrom = None,
+    threshold_score: ThresholdScore = "f1",
+    threshold_swept_on_test: Swept = False,
     class_name: ClassName = None,
     absent: Absent = False,
     open_close: OpenClose = False,
@@ -97,37 +114,68 @@ def evaluate(
     per_picture: PerPicture = False,
     screen: Screen = None,
     screen_threshold: ScreenThreshold = None,
+    mlflow: Tracker = None,
     seed: Annotated[
         int, typer.Option("--seed", min=0, help="Of the resampling behind the intervals, and of noises.")
     ] = 0,
 ) -> None:
-    """Score a model on labelled pictures: every number with its protocol and its interval."""
+    """Score a model, or given predictions, on labelled pictures: every number with its protocol and its interval."""
     from crackwise.backends import load_predictor
     from crackwise.errors import needs_extra
     from crackwise.evaluation.evaluate import Question
     from crackwise.evaluation.leaks import find_leaks
     from crackwise.evaluation.metrics import FAMILIES
+    from crackwise.evaluation.predictions import open_predictions
     from crackwise.evaluation.sets import evaluate_sets
+    from crackwise.evaluation.tracking import log_evaluation
 
     with needs_extra("lab"):
         from crackwise.data.folder import open_items
-    predictor = behind(screen, load_predictor(model), screen_threshold)
-    by_phrase = reader_of_phrases(model, predictor) if each_phrase else None
+    asked = Asked(threshold, threshold_from, threshold_score, threshold_swept_on_test)
+    needless = {"--noise": noise, "--each-phrase": each_phrase, "--screen": screen}
+    refuse_unfit(model, predictions, [option for option, value in needless.items() if value], asked)
     sets = {reference: open_items(reference, root) for reference in (*data, *(more or ()))}
-    leaks = {reference: find_leaks(items, reference, predictor.card, root) for reference, items in sets.items()}
+    others = open_items(threshold_from, root) if threshold_from else ()
+    pictures = [*chain(*sets.values(), others)]
+    source = (
+        open_predictions(predictions, pictures, class_name)
+        if predictions
+        else behind(screen, load_predictor(str(model)), screen_threshold)
+    )
+    by_phrase = reader_of_phrases(model, source) if each_phrase and model else None
+    leaks = {reference: find_leaks(items, reference, source.card, root) for reference, items in sets.items()}
     question = Question(
         class_name, absent, open_close, noise=noise, per_picture=per_picture, families=tuple(FAMILIES), noise_seed=seed
     )
+    levels = levels_of(asked, source, sets, others, question)
     with progress_bar() as progress:
         tracked = {name: Tracked(items, progress, name) for name, items in sets.items()}
         evaluations = evaluate_sets(
-            predictor, tracked, out, question=question, by_phrase=by_phrase, leaks=leaks, threshold=threshold, seed=seed
+            source, tracked, out, question=question, by_phrase=by_phrase, leaks=leaks, threshold=levels, seed=seed
         )
     print_summaries(evaluations)
+    if mlflow is not None:
+        log_evaluation(mlflow, out)
     typer.echo(f"The scores lie in {out / 'scores.json'}, the report in {out / 'report.html'}.")
 
 
-def reader_of_phrases(model: str, predictor: Predictor) -> Predictor:
+def refuse_unfit(model: str | None, predictions: Path | None, needless: Sequence[str], asked: Asked) -> None:
+    """Either a model or predictions are scored; and predictions are what they are."""
+    if (model is None) == (predictions is None):
+        raise typer.BadParameter(
+            "give a MODEL, or --predictions FOLDER and no MODEL; further sets follow --data each", param_hint="MODEL"
+        )
+    if predictions is not None and needless:
+        raise typer.BadParameter(
+            f"made predictions cannot be made again in another way; leave out {', '.join(needless)}",
+            param_hint="--predictions",
+        )
+    given = (asked.threshold is not None) + (asked.chosen_on is not None) + asked.swept
+    if given > 1:
+        raise typer.BadParameter("give one of --threshold, --threshold-from and --threshold-swept-on-test")
+
+
+def reader_of_phrases(model: str, source: Source) -> Predictor:
     """The model with every phrase that its classes are asked for by as a class of its own.
 
     Raises:
@@ -137,8 +185,8 @@ def reader_of_phrases(model: str, predictor: Predictor) -> Predictor:
     from crackwise.cascade import Cascade
     from crackwise.errors import ModelError
 
-    card = predictor.card
-    if isinstance(predictor, Cascade):
+    card = source.card
+    if isinstance(source, Cascade):
         raise ModelError("A screen knows no phrases; leave out --screen or --each-phrase.")
     phrases = dict.fromkeys(phrase for of_class in card.prompts.values() for phrase in of_class)
     if not phrases:

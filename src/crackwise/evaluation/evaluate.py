@@ -1,4 +1,4 @@
-"""A predictor on labelled pictures: scores at one threshold that was chosen elsewhere."""
+"""A predictor, or a folder of predictions, on labelled pictures: scores at one threshold."""
 
 from __future__ import annotations
 
@@ -17,20 +17,32 @@ from crackwise.data.masks import read_mask
 from crackwise.errors import DataError, ModelError
 from crackwise.evaluation.bootstrap import Estimate, estimate_scores
 from crackwise.evaluation.leaks import Leaks
+from crackwise.evaluation.level import Choice, Level, ThresholdSource, level_of
 from crackwise.evaluation.metrics import FAMILIES
 from crackwise.evaluation.noise import noise_named
 from crackwise.evaluation.pictures import Judgement, Verdict, are_of_whole_pictures, judge, label_of
+from crackwise.evaluation.predictions import Source, maps_of
 from crackwise.evaluation.protocols.answer import Answer
 from crackwise.evaluation.protocols.score import Counts
 from crackwise.imaging.image import read_image
-from crackwise.imaging.tiles import predict_tiled
+from crackwise.imaging.overlay import encode_png
 from crackwise.tally import NOT_LABELLED, Tally
 
 if TYPE_CHECKING:  # the module imports torch, and a model file needs none
     from crackwise.data.folder import Item
-    from crackwise.predictor import ModelCard, Predictor
+    from crackwise.predictor import ModelCard
 
-__all__ = ["Evaluation", "Question", "Subset", "Viewed", "evaluate", "evaluate_each", "view"]
+__all__ = [
+    "Evaluation",
+    "Question",
+    "Subset",
+    "Viewed",
+    "evaluate",
+    "evaluate_each",
+    "look_again",
+    "scored_class",
+    "view",
+]
 
 Subset = Literal["all", "unleaked"]
 UNKNOWN = Leaks()
@@ -75,7 +87,7 @@ class Evaluation:
     leaks: Leaks
     """Of these items only."""
     threshold: float
-    threshold_source: Literal["card", "given"]
+    threshold_source: ThresholdSource
     question: Question
     """Its class is named."""
     verdicts: tuple[Verdict, ...] = ()
@@ -84,6 +96,10 @@ class Evaluation:
     """The pictures as wholes; empty where nobody asked and the labels are of pixels."""
     triage: Triage | None = None
     """Of a `Cascade`: what it let through, for all questions that were asked together."""
+    chosen: Choice | None = None
+    """How the threshold was chosen, where labelled pictures told it."""
+    masks: tuple[bytes, ...] = ()
+    """One per item: the predicted mask at the threshold as PNG, 0 and 255."""
 
     @property
     def tallies(self) -> tuple[Tally, ...]:
@@ -97,13 +113,8 @@ class Look(NamedTuple):
     counts: dict[str, Counts]
     """By family."""
     verdict: Verdict
-
-
-class Level(NamedTuple):
-    """A threshold, and who chose it."""
-
-    threshold: float
-    source: Literal["card", "given"]
+    mask: bytes
+    """PNG."""
 
 
 class Viewed(NamedTuple):
@@ -121,11 +132,11 @@ class Viewed(NamedTuple):
 
 
 def evaluate(
-    predictor: Predictor,
+    predictor: Source,
     items: Iterable[Item],
     *,
     question: Question = ASKED,
-    threshold: float | None = None,
+    threshold: float | Level | None = None,
     leaks: Leaks = UNKNOWN,
     seed: int = 0,
 ) -> Evaluation:
@@ -135,41 +146,42 @@ def evaluate(
 
 
 def evaluate_each(
-    predictor: Predictor,
+    predictor: Source,
     items: Iterable[Item],
     questions: Sequence[Question],
     *,
-    threshold: float | None = None,
+    threshold: float | Level | None = None,
     leaks: Leaks = UNKNOWN,
     seed: int = 0,
 ) -> tuple[Evaluation, ...]:
     """Scores with intervals over the pictures for every question; each picture is read and, per noise, looked at once.
 
-    The threshold is the card's unless one is given; it is never chosen here. Where ``leaks`` names some of the
-    pictures, the scores without them come as a second subset. ``seed`` draws the intervals.
+    The threshold is the card's unless one is given; it is never chosen here (see `choose_threshold`). Where ``leaks``
+    names some of the pictures, the scores without them come as a second subset. ``seed`` draws the intervals.
 
     Raises:
         DataError: no picture, a label that cannot be used, or an unknown noise.
         ImageError: a picture that cannot be read; scores over the rest would be those of another set.
         ModelError: the model does not know the class that is asked for.
     """
-    level = predictor.card.threshold if threshold is None else threshold
+    level = level_of(predictor, threshold)
     predictor = predictor.afresh() if isinstance(predictor, Cascade) else predictor
     seen: list[Item] = []
     looks: list[list[Look]] = [[] for _ in questions]
     for item in items:
         if not seen:
             questions = [q._replace(class_name=scored_class(predictor.card, item, q)) for q in questions]
-        for question, answers, viewed in zip(questions, looks, views(predictor, item, level, questions), strict=True):
-            answers.append(Look(count(viewed, question.families), viewed.verdict))
+        found = views(predictor, item, level.threshold, questions)
+        for question, answers, viewed in zip(questions, looks, found, strict=True):
+            mask = encode_png(viewed.predicted * np.uint8(255))
+            answers.append(Look(count(viewed, question.families), viewed.verdict, mask))
         seen.append(item)
     if not seen:
         raise DataError("There is no picture to evaluate on.")
-    source: Literal["card", "given"] = "card" if threshold is None else "given"
     leaks = leaks._replace(names=leaks.names & {item.name for item in seen})
     triage = predictor.triage if isinstance(predictor, Cascade) else None
     return tuple(
-        replace(conclude(seen, answers, question, leaks, Level(level, source), seed), triage=triage)
+        replace(conclude(seen, answers, question, leaks, level, seed), triage=triage)
         for answers, question in zip(looks, questions, strict=True)
     )
 
@@ -207,7 +219,10 @@ def conclude(
             judgements[subset] = judge(told, groups, threshold=level.threshold, seed=seed)
     counts = {family: tuple(look.counts[family] for look in looks) for family in looks[0].counts}
     verdicts = tuple(look.verdict for look in looks)
-    return Evaluation(tuple(seen), counts, scores, leaks, *level, question, verdicts, judgements)
+    return Evaluation(
+        tuple(seen), counts, scores, leaks, level.threshold, level.source, question, verdicts, judgements,
+        chosen=level.chosen, masks=tuple(look.mask for look in looks),
+    )  # fmt: skip
 
 
 def count(viewed: Viewed, families: Sequence[str]) -> dict[str, Counts]:
@@ -232,22 +247,21 @@ def subsets(seen: Sequence[Item], leaks: Leaks) -> dict[Subset, list[int]]:
     return kept
 
 
-def view(predictor: Predictor, item: Item, threshold: float, question: Question) -> Viewed:
+def view(predictor: Source, item: Item, threshold: float, question: Question) -> Viewed:
     """One picture, its label and the mask that the predictor makes of it at the threshold."""
     (viewed,) = views(predictor, item, threshold, (question,))
     return viewed
 
 
-def views(predictor: Predictor, item: Item, threshold: float, questions: Sequence[Question]) -> Iterator[Viewed]:
+def views(predictor: Source, item: Item, threshold: float, questions: Sequence[Question]) -> Iterator[Viewed]:
     """The same for several questions, which name their classes, with one look at the picture per noise."""
     photo = read_image(item.image)
     seen = {noise: made_worse(photo, item, *noise) for noise in {(each.noise, each.noise_seed) for each in questions}}
-    maps = {noise: predict_tiled(predictor, pixels) for noise, pixels in seen.items()}
+    maps = {noise: maps_of(predictor, item, pixels) for noise, pixels in seen.items()}
     for question in questions:
         assert question.class_name is not None
-        name, noise, shape = question.class_name, (question.noise, question.noise_seed), photo.shape[:2]
-        target = np.zeros(shape, np.uint8) if question.absent else read_mask(item.mask, shape, (name,))[0]
-        target = noise_named(question.noise).label(target, item.name, question.noise_seed) if question.noise else target
+        name, noise = question.class_name, (question.noise, question.noise_seed)
+        target = target_of(item, question, photo.shape[:2])
         answer = maps[noise][predictor.card.classes.index(question.phrase or name)]
         predicted = opened_and_closed(answer >= threshold) if question.open_close else answer >= threshold
         verdict = Verdict(float(answer.max()), label_of(item.mask, target, name))
@@ -257,6 +271,23 @@ def views(predictor: Predictor, item: Item, threshold: float, questions: Sequenc
 def made_worse(photo: NDArray[np.uint8], item: Item, noise: str | None, seed: int) -> NDArray[np.uint8]:
     """The photograph of an item under a noise, or as it is without one."""
     return noise_named(noise).pixels(photo, item.name, seed) if noise else photo
+
+
+def look_again(evaluation: Evaluation, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.bool_]]:
+    """A picture (h, w, 3) as it was seen, its label (h, w) and the mask (h, w) that was predicted; nobody predicts."""
+    item, question = evaluation.items[index], evaluation.question
+    photo = read_image(item.image)
+    pixels = made_worse(photo, item, question.noise, question.noise_seed)
+    mask = cv2.imdecode(np.frombuffer(evaluation.masks[index], np.uint8), cv2.IMREAD_UNCHANGED)
+    assert mask is not None
+    return pixels, target_of(item, question, photo.shape[:2]), mask > 0
+
+
+def target_of(item: Item, question: Question, shape: tuple[int, int]) -> NDArray[np.uint8]:
+    """The label (h, w) of the class that is asked for, moved where the noise moves the picture."""
+    assert question.class_name is not None
+    label = np.zeros(shape, np.uint8) if question.absent else read_mask(item.mask, shape, (question.class_name,))[0]
+    return noise_named(question.noise).label(label, item.name, question.noise_seed) if question.noise else label
 
 
 def opened_and_closed(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from markupsafe import Markup
 
 from crackwise.evaluation.drawing import draw_errors, jpeg_source, side_by_side
-from crackwise.evaluation.evaluate import Evaluation, view
+from crackwise.evaluation.evaluate import Evaluation, look_again
 from crackwise.evaluation.metrics import scores_of
 from crackwise.evaluation.reliability import Bin, reliability_chart
 from crackwise.evaluation.trust.record import pixel_chart, risk_chart
@@ -17,9 +17,6 @@ from crackwise.imaging.image import read_image
 from crackwise.imaging.overlay import shrink
 from crackwise.report.render import template_of
 from crackwise.tally import Tally
-
-if TYPE_CHECKING:
-    from crackwise.predictor import Predictor
 
 __all__ = ["Example", "draw_examples", "draw_mistakes", "render_page"]
 
@@ -47,7 +44,7 @@ class Example(NamedTuple):
     """A ``data:`` address that holds the JPEG."""
 
 
-def draw_examples(predictor: Predictor, evaluation: Evaluation) -> list[Example]:
+def draw_examples(evaluation: Evaluation) -> list[Example]:
     """The worst pictures of a set, then the best, each as photograph and errors side by side."""
     goodness = goodness_of(evaluation.tallies)
     order = sorted(range(len(goodness)), key=lambda index: goodness[index])
@@ -55,8 +52,8 @@ def draw_examples(predictor: Predictor, evaluation: Evaluation) -> list[Example]
     examples = []
     for index in ends:
         item, row = evaluation.items[index], evaluation.tallies[index]
-        viewed = view(predictor, item, evaluation.threshold, evaluation.question)
-        panels = viewed.pixels, draw_errors(viewed.pixels, viewed.target, viewed.predicted)
+        pixels, target, predicted = look_again(evaluation, index)
+        panels = pixels, draw_errors(pixels, target, predicted)
         examples.append(Example(item.name, caption(row), jpeg_source(side_by_side(panels, PANEL_PX))))
     return examples
 

@@ -14,33 +14,32 @@ from crackwise.evaluation.classification import PICTURE_SCORES, WHOLE_PICTURES
 from crackwise.evaluation.evaluate import Evaluation, Subset
 from crackwise.evaluation.metrics import SCORES
 from crackwise.evaluation.pictures import Judgement
+from crackwise.evaluation.predictions import Predictions, Source
 from crackwise.evaluation.reliability import reliability
 from crackwise.evaluation.trust.record import trust_record
 from crackwise.predictor import Predictor
 
-__all__ = ["SCHEMA", "to_csv", "to_json"]
+__all__ = ["SCHEMA", "maker", "to_csv", "to_json"]
 
 SCHEMA = "crackwise.scores/1"
 DIGITS = 6
 COLUMNS = (
     *("set", "subset", "score", "averaging", "over", "tolerance_px"),
-    *("thresholds", "value", "low", "high", "pictures", "photographs", "threshold"),
+    *("thresholds", "value", "low", "high", "pictures", "photographs", "threshold", "threshold_source"),
 )
 
 
-def to_json(predictor: Predictor, evaluations: Mapping[str, Evaluation], *, seed: int) -> dict[str, Any]:
+def maker(source: Source) -> str:
+    """Who made the predictions, in words: name and version of a model, or a folder."""
+    return str(source.folder) if isinstance(source, Predictions) else f"{source.card.name} {source.card.version}"
+
+
+def to_json(predictor: Source, evaluations: Mapping[str, Evaluation], *, seed: int) -> dict[str, Any]:
     """The whole record, ready for ``json.dumps``; an undefined number is None."""
-    card = predictor.card
     return {
         "schema": SCHEMA,
-        "model": {
-            "name": card.name,
-            "version": card.version,
-            "sha256": predictor.sha256,
-            "runtime": predictor.runtime,
-            "precision": predictor.precision,
-            "temperature": card.temperature,
-        },
+        "model": None if isinstance(predictor, Predictions) else model_record(predictor),
+        "predictions": predictor.to_dict() if isinstance(predictor, Predictions) else None,
         "cascade": predictor.models() if isinstance(predictor, Cascade) else None,
         "intervals": {
             "method": "expanded percentile bootstrap, whole photographs drawn with replacement",
@@ -63,6 +62,18 @@ def to_json(predictor: Predictor, evaluations: Mapping[str, Evaluation], *, seed
     }
 
 
+def model_record(predictor: Predictor) -> dict[str, Any]:
+    """Which model it was."""
+    return {
+        "name": predictor.card.name,
+        "version": predictor.card.version,
+        "sha256": predictor.sha256,
+        "runtime": predictor.runtime,
+        "precision": predictor.precision,
+        "temperature": predictor.card.temperature,
+    }
+
+
 def set_record(evaluation: Evaluation) -> dict[str, Any]:
     """One set of the record."""
     return {
@@ -73,6 +84,7 @@ def set_record(evaluation: Evaluation) -> dict[str, Any]:
         "noise": evaluation.question.noise,
         "threshold": evaluation.threshold,
         "threshold_source": evaluation.threshold_source,
+        "threshold_chosen": evaluation.chosen.to_dict() if evaluation.chosen else None,
         "triage": evaluation.triage.to_dict() if evaluation.triage else None,
         "leaks": {
             "pictures": sorted(evaluation.leaks.names),
@@ -134,12 +146,13 @@ def to_csv(evaluations: Mapping[str, Evaluation]) -> str:
 def csv_rows(evaluations: Mapping[str, Evaluation]) -> Iterator[tuple[Any, ...]]:
     """The cells under ``COLUMNS``."""
     for reference, evaluation in evaluations.items():
+        level = evaluation.threshold, evaluation.threshold_source
         for subset, scores in evaluation.scores.items():
             for name, estimate in scores.items():
                 protocol, cells = SCORES[name].protocol, score_record(estimate).values()
-                threshold = evaluation.threshold if protocol.thresholds == "one" else None
-                yield reference, subset, name, *protocol, *cells, threshold
+                at = level if protocol.thresholds == "one" else (None, None)
+                yield reference, subset, name, *protocol, *cells, *at
         for subset, judgement in evaluation.judgements.items():
             for name, estimate in judgement.estimates.items():
                 of_whole = WHOLE_PICTURES, PICTURE_SCORES[name].over, None, None
-                yield reference, subset, name, *of_whole, *score_record(estimate).values(), evaluation.threshold
+                yield reference, subset, name, *of_whole, *score_record(estimate).values(), *level

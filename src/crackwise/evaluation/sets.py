@@ -1,4 +1,4 @@
-"""A predictor on several sets, to ``scores.json``, ``scores.csv`` and ``report.html``."""
+"""A predictor, or given predictions, on several sets: to scores, a page, and what a comparison needs."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from crackwise.evaluation.evaluate import ASKED, UNKNOWN, Evaluation, Question, evaluate_each
+from crackwise.evaluation.kept import SetToKeep, write_kept
 from crackwise.evaluation.leaks import Leaks
+from crackwise.evaluation.level import Level
 from crackwise.evaluation.page import Example, draw_examples, draw_mistakes, render_page
-from crackwise.evaluation.record import to_csv, to_json
+from crackwise.evaluation.predictions import Source
+from crackwise.evaluation.record import maker, to_csv, to_json
 from crackwise.imaging.files import write_atomically
 
 if TYPE_CHECKING:
@@ -24,17 +27,19 @@ NOT_LOOKED_FOR: Mapping[str, Leaks] = MappingProxyType({})
 
 
 def evaluate_sets(
-    predictor: Predictor,
+    predictor: Source,
     sets: Mapping[str, Iterable[Item]],
     out: Path,
     *,
     question: Question = ASKED,
     by_phrase: Predictor | None = None,
     leaks: Mapping[str, Leaks] = NOT_LOOKED_FOR,
-    threshold: float | None = None,
+    threshold: float | Mapping[str, Level] | None = None,
     seed: int = 0,
 ) -> dict[str, Evaluation]:
-    """Evaluate on every set, named by its reference, with one threshold, and write the three files into ``out``.
+    """Evaluate on every set, named by its reference, and write the files into ``out``.
+
+    ``threshold``: one for all sets, or one for each of them; None takes that of the model's card.
 
     A set labelled picture by picture is judged so. A question for masks that are opened and closed is answered both
     ways, under a name of its own. ``by_phrase``: the same model, its classes the phrases that the card names; every
@@ -49,13 +54,14 @@ def evaluate_sets(
     examples: dict[str, list[Example]] = {}
     mistakes: dict[str, list[Example]] = {}
 
-    def answer(answering: Predictor, reference: str, questions: Mapping[str, Question]) -> None:
+    def answer(answering: Source, reference: str, questions: Mapping[str, Question]) -> None:
         known, asked = leaks.get(reference, UNKNOWN), list(questions.values())
-        answers = evaluate_each(answering, sets[reference], asked, threshold=threshold, leaks=known, seed=seed)
+        level = threshold[reference] if isinstance(threshold, Mapping) else threshold
+        answers = evaluate_each(answering, sets[reference], asked, threshold=level, leaks=known, seed=seed)
         for name, evaluation in zip(questions, answers, strict=True):
             evaluations[name] = evaluation
             if evaluation.scores:
-                examples[name] = draw_examples(answering, evaluation)
+                examples[name] = draw_examples(evaluation)
             if evaluation.judgements:
                 mistakes[name] = draw_mistakes(evaluation)
 
@@ -65,10 +71,29 @@ def evaluate_sets(
             asked = question._replace(class_name=evaluations[reference].question.class_name)
             answer(by_phrase, reference, each_phrase(reference, asked, predictor.card))
     record = to_json(predictor, evaluations, seed=seed)
+    keep(predictor, evaluations, out)
     write_atomically(out / "scores.json", f"{json.dumps(record, indent=2, ensure_ascii=False)}\n".encode())
     write_atomically(out / "scores.csv", to_csv(evaluations).encode())
     write_atomically(out / "report.html", render_page(record, examples, mistakes).encode())
     return evaluations
+
+
+def keep(source: Source, evaluations: Mapping[str, Evaluation], out: Path) -> None:
+    """Leave the counts and masks of the sets that are labelled pixel by pixel."""
+    sets = {
+        reference: SetToKeep(
+            [item.name for item in made.items],
+            [item.group for item in made.items],
+            made.threshold,
+            made.threshold_source,
+            made.question.class_name or "",
+            made.counts,
+            made.masks,
+        )
+        for reference, made in evaluations.items()
+        if made.scores
+    }
+    write_kept(out, maker(source), source.sha256, sets)
 
 
 def each_phrase(reference: str, question: Question, card: ModelCard) -> dict[str, Question]:

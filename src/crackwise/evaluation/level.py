@@ -1,0 +1,132 @@
+"""The threshold that an evaluation is made at, and where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crackwise.data.masks import read_mask
+from crackwise.data.splits import leaking
+from crackwise.errors import DataError
+from crackwise.evaluation.predictions import Predictions, Source, maps_of
+from crackwise.imaging.image import read_image
+from crackwise.tally import NOT_LABELLED
+from crackwise.training.validation import SetCounts, best_threshold
+
+if TYPE_CHECKING:  # the module imports torch, and a model file needs none
+    from crackwise.data.folder import Item
+
+__all__ = ["CHOSEN_BY", "Choice", "Level", "ThresholdSource", "apart", "choose_threshold", "level_of", "sweep"]
+
+ThresholdSource = Literal["card", "given", "default", "chosen on other pictures", "swept on the test set"]
+CHOSEN_BY = ("f1", "iou", "f1@2")
+"""Pooled scores that a threshold can be chosen by."""
+STEPS = np.arange(1, 100) / 100
+"""The thresholds of a sweep."""
+
+
+class Choice(NamedTuple):
+    """What labelled pictures said of a threshold."""
+
+    on: str
+    """The reference of their set."""
+    score: str
+    """What was made best; one of `CHOSEN_BY`."""
+    value: float
+    """Of that score at the threshold."""
+    pictures: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return self._asdict() | {"value": None if np.isnan(self.value) else round(self.value, 6)}
+
+
+class Level(NamedTuple):
+    """A threshold, and who chose it."""
+
+    threshold: float
+    source: ThresholdSource = "given"
+    chosen: Choice | None = None
+
+
+def level_of(source: Source, threshold: float | Level | None) -> Level:
+    """The threshold as it was given, else that of the model's card, else the default of folders."""
+    if isinstance(threshold, Level):
+        return threshold
+    if threshold is not None:
+        return Level(threshold)
+    return Level(source.card.threshold, "default" if isinstance(source, Predictions) else "card")
+
+
+def choose_threshold(
+    source: Source, items: Sequence[Item], reference: str, class_name: str, score: str = "f1"
+) -> Level:
+    """The threshold that serves a set best, chosen as training chooses it: see `best_threshold`.
+
+    Raises:
+        DataError: nothing of the class is labelled there, or an unknown score.
+    """
+    if score not in CHOSEN_BY:
+        raise DataError(f"No threshold is chosen by {score!r}; there is {', '.join(CHOSEN_BY)}.")
+    counts, n = SetCounts(), 0
+    for probability, target in answers(source, items, class_name):
+        counts.add(probability, target)
+        n += 1
+    if not counts.cracked + counts.crack_free:
+        raise DataError(f"No picture of {reference!r} is labelled for {class_name!r}; choose the threshold elsewhere.")
+    threshold, value = best_threshold([counts], score)
+    return Level(threshold, "chosen on other pictures", Choice(reference, score, value, n))
+
+
+def sweep(source: Source, items: Sequence[Item], reference: str, class_name: str) -> Level:
+    """The threshold, .01 to .99, of the highest pooled F1 on the very pictures that are scored; of equals the middle.
+
+    It is the optimal data-set scale of Arbelaez et al. (PAMI 33(5), 2011) without tolerance, and flatters: it knows the
+    labels.
+    """
+    predicted, both, n_true, n = np.zeros(len(STEPS)), np.zeros(len(STEPS)), 0, 0
+    for probability, target in answers(source, items, class_name):
+        values = probability[target != NOT_LABELLED]
+        truth = target[target != NOT_LABELLED] == 1
+        predicted += reaching(values)
+        both += reaching(values[truth])
+        n_true += int(truth.sum())
+        n += 1
+    f1 = 2 * both / np.maximum(predicted + n_true, 1)
+    best = np.flatnonzero(f1 == f1.max())
+    index = int(best[len(best) // 2]) if n_true else int(np.argmin(np.abs(STEPS - 0.5)))
+    value = float(f1[index]) if n_true else float("nan")
+    return Level(float(STEPS[index]), "swept on the test set", Choice(reference, "f1", value, n))
+
+
+def reaching(values: NDArray[np.float32]) -> NDArray[np.float64]:
+    """How many values are at or above each of ``STEPS``."""
+    return len(values) - np.searchsorted(np.sort(values), STEPS.astype(np.float32)).astype(np.float64)
+
+
+def answers(
+    source: Source, items: Iterable[Item], class_name: str
+) -> Iterable[tuple[NDArray[np.float32], NDArray[np.uint8]]]:
+    """The map (h, w) of the class and the label (h, w) of every picture."""
+    for item in items:
+        pixels = read_image(item.image)
+        answer = maps_of(source, item, pixels)[source.card.classes.index(class_name)]
+        yield answer, read_mask(item.mask, pixels.shape[:2], (class_name,))[0]
+
+
+def apart(chosen_on: Sequence[Item], reference: str, scored: Sequence[Item]) -> list[Item]:
+    """The pictures that may choose a threshold for others: those whose photographs are not scored at it.
+
+    Raises:
+        DataError: none is left.
+    """
+    shared = leaking(chosen_on, scored)
+    if len(shared) == len(chosen_on):
+        raise DataError(
+            f"All pictures of {reference!r} show photographs that are scored, so they cannot choose the threshold. "
+            "Take another set, or ask for --threshold-swept-on-test."
+        )
+    return [item for item in chosen_on if item.name not in shared]

@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+
+from crackwise.errors import DataError
+from crackwise.evaluation.kept import COUNTS_FILE, SetToKeep, folders_of, read_kept, write_kept
+from crackwise.imaging.overlay import encode_png
+from crackwise.tally import Tally, tally
+
+
+def some_set(names, threshold=0.5):
+    target = np.zeros((9, 9), np.uint8)
+    target[4] = 1
+    masks = [np.roll(target, i, axis=0) for i in range(len(names))]
+    counts = {"mask": [tally(mask > 0, target) for mask in masks]}
+    pngs = [encode_png(mask * np.uint8(255)) for mask in masks]
+    return SetToKeep(names, [name[:-1] for name in names], threshold, "given", "crack", counts, pngs)
+
+
+def test_what_is_kept_is_read_back(tmp_path):
+    walls = some_set(["walls/test/a.b 1", "walls/test/ä:2", "walls/test/c3"])
+    write_kept(tmp_path, "dark 1", "c0ffee", {"walls:test": walls})
+    kept = read_kept(tmp_path)
+    of_set = kept.sets["walls:test"]
+    assert (kept.model, kept.sha256) == ("dark 1", "c0ffee")
+    assert of_set[:5] == (tuple(walls.names), tuple(walls.groups), 0.5, "given", "crack")
+    assert isinstance(of_set.counts["mask"], Tally)
+    assert of_set.counts["mask"].true_positives.tolist() == [9, 0, 0]
+    assert [path.read_bytes() for path in of_set.masks] == list(walls.masks)
+    assert of_set.masks[0] == tmp_path / "masks" / "walls_test" / "walls/test/a.b 1.png"
+
+
+def test_a_second_evaluation_takes_the_place_of_the_first(tmp_path):
+    write_kept(tmp_path, "a", "1", {"x": some_set(["x/a1", "x/a2"]), "y": some_set(["y/a1"])})
+    write_kept(tmp_path, "b", "2", {"x": some_set(["x/a2"])})
+    assert read_kept(tmp_path).model == "b"
+    assert [path.name for path in (tmp_path / "masks").rglob("*.png")] == ["a2.png"]
+
+
+def test_sets_labelled_picture_by_picture_keep_nothing_of_pixels(tmp_path):
+    write_kept(tmp_path, "a", "1", {})
+    assert read_kept(tmp_path).sets == {}
+
+
+def test_what_is_missing_or_damaged_is_said(tmp_path):
+    with pytest.raises(DataError, match="holds no counts"):
+        read_kept(tmp_path)
+    write_kept(tmp_path, "a", "1", {"x": some_set(["x/a1"])})
+    read_kept(tmp_path).sets["x"].masks[0].unlink()
+    with pytest.raises(DataError, match="1 masks that"):
+        read_kept(tmp_path)
+    (tmp_path / COUNTS_FILE).write_bytes(b"PK")
+    with pytest.raises(DataError, match="is damaged"):
+        read_kept(tmp_path)
+
+
+def test_no_two_sets_share_a_folder():
+    folders = folders_of({"a:b": 0, "a_b": 0, "../a/b": 0, "..": 0})
+    assert list(folders.values()) == ["a_b", "a_b_2", "a_b_3", "set"]
