@@ -18,7 +18,8 @@ from scipy.ndimage import gaussian_filter
 
 from crackwise.data.folder import open_items
 from crackwise.data.masks import read_mask
-from crackwise.evaluation.evaluate import Viewed, count
+from crackwise.evaluation.answers.view import Viewed
+from crackwise.evaluation.evaluate import count
 from crackwise.evaluation.metrics import FAMILIES
 from crackwise.evaluation.pictures import Verdict
 from crackwise.evaluation.protocols.answer import Answer

@@ -20,8 +20,9 @@ from typing import Any, NamedTuple
 
 from crackwise.backends import load_predictor
 from crackwise.data.folder import open_items
+from crackwise.evaluation.answers.view import Question
 from crackwise.evaluation.bootstrap import CONFIDENCE, RESAMPLES, Estimate
-from crackwise.evaluation.evaluate import Question, evaluate
+from crackwise.evaluation.evaluate import evaluate
 from crackwise.evaluation.metrics import SCORES
 from crackwise.evaluation.repeats import estimate_difference, estimate_mean
 from crackwise.imaging.files import write_atomically

@@ -11,7 +11,8 @@ import pytest
 from crackwise.data.folder import Item, open_items
 from crackwise.data.masks import Mask
 from crackwise.errors import CrackwiseError, DataError, ImageError, ModelError
-from crackwise.evaluation.evaluate import Question, evaluate, evaluate_each, view
+from crackwise.evaluation.answers.view import Question, view
+from crackwise.evaluation.evaluate import evaluate, evaluate_each
 from crackwise.evaluation.leaks import Leaks, find_leaks
 from crackwise.evaluation.metrics import SCORES, scores_in
 from crackwise.evaluation.noise import noise_named

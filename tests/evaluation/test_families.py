@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from answers import blank, line, of_masks, soft_answer, together
+from crackwise.evaluation.answers.view import Viewed
 from crackwise.evaluation.bootstrap import estimate_scores
-from crackwise.evaluation.evaluate import Viewed, count
+from crackwise.evaluation.evaluate import count
 from crackwise.evaluation.metrics import FAMILIES, SCORES, scores_in, scores_of
 from crackwise.evaluation.pictures import Verdict
 from crackwise.evaluation.protocols.answer import Answer

@@ -6,9 +6,10 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from crackwise.evaluation.answers.view import Question
 from crackwise.evaluation.bootstrap import estimate_scores
 from crackwise.evaluation.drawing import jpeg_source
-from crackwise.evaluation.evaluate import Evaluation, Question
+from crackwise.evaluation.evaluate import Evaluation
 from crackwise.evaluation.leaks import Leaks
 from crackwise.evaluation.metrics import scores_in
 from crackwise.evaluation.page import Example, caption, goodness_of, render_page

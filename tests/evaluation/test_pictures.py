@@ -12,8 +12,9 @@ from crackwise.cascade import Cascade
 from crackwise.data.folder import Item, open_items
 from crackwise.data.masks import Mask
 from crackwise.errors import DataError
+from crackwise.evaluation.answers.view import Question
 from crackwise.evaluation.classification import PICTURE_SCORES
-from crackwise.evaluation.evaluate import Question, evaluate, evaluate_each
+from crackwise.evaluation.evaluate import evaluate, evaluate_each
 from crackwise.evaluation.leaks import Leaks
 from crackwise.evaluation.metrics import scores_in
 from crackwise.evaluation.pictures import are_of_whole_pictures, label_of

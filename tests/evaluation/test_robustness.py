@@ -13,7 +13,8 @@ import pytest
 from crackwise.data.folder import Item, open_items
 from crackwise.data.masks import Mask
 from crackwise.errors import DataError
-from crackwise.evaluation.evaluate import Question, evaluate
+from crackwise.evaluation.answers.view import Question
+from crackwise.evaluation.evaluate import evaluate
 from crackwise.evaluation.robustness.bench import check_scores, measure_robustness
 from crackwise.evaluation.robustness.kept import open_kept
 from crackwise.evaluation.robustness.run import look_at

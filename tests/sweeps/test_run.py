@@ -18,7 +18,8 @@ from safetensors.torch import load_file
 from crackwise.backends import load_predictor
 from crackwise.data.folder import open_items
 from crackwise.errors import CrackwiseError, DataError, ModelError, RecipeError
-from crackwise.evaluation.evaluate import Question, evaluate
+from crackwise.evaluation.answers.view import Question
+from crackwise.evaluation.evaluate import evaluate
 from crackwise.sweeps.run import Order, carry_out
 from crackwise.training.callbacks import MetricsTable
 from crackwise.training.recipe import load_recipe

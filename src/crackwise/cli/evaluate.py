@@ -19,9 +19,9 @@ from crackwise.cli.threshold import Asked, Swept, Threshold, ThresholdFrom, Thre
 
 if TYPE_CHECKING:
     from crackwise.data.folder import Item
+    from crackwise.evaluation.answers.predictions import Source
     from crackwise.evaluation.bootstrap import Estimate
     from crackwise.evaluation.evaluate import Evaluation, Subset
-    from crackwise.evaluation.predictions import Source
     from crackwise.predictor import Predictor
 
     Row = tuple[str, Subset, int, Mapping[str, Estimate]]
@@ -122,10 +122,10 @@ def evaluate(
     """Score a model, or given predictions, on labelled pictures: every number with its protocol and its interval."""
     from crackwise.backends import load_predictor
     from crackwise.errors import needs_extra
-    from crackwise.evaluation.evaluate import Question
+    from crackwise.evaluation.answers.predictions import open_predictions
+    from crackwise.evaluation.answers.view import Question
     from crackwise.evaluation.leaks import find_leaks
     from crackwise.evaluation.metrics import FAMILIES
-    from crackwise.evaluation.predictions import open_predictions
     from crackwise.evaluation.sets import evaluate_sets
     from crackwise.evaluation.tracking import log_evaluation
 

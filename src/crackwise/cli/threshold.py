@@ -9,9 +9,9 @@ import typer
 
 if TYPE_CHECKING:
     from crackwise.data.folder import Item
-    from crackwise.evaluation.evaluate import Question
-    from crackwise.evaluation.level import Level
-    from crackwise.evaluation.predictions import Source
+    from crackwise.evaluation.answers.level import Level
+    from crackwise.evaluation.answers.predictions import Source
+    from crackwise.evaluation.answers.view import Question
 
 __all__ = ["Asked", "Swept", "Threshold", "ThresholdFrom", "ThresholdScore", "levels_of"]
 
@@ -51,8 +51,8 @@ def levels_of(
     asked: Asked, source: Source, sets: Mapping[str, Sequence[Item]], others: Sequence[Item], question: Question
 ) -> dict[str, Level]:
     """The threshold of every set. ``others``: the pictures of ``chosen_on``."""
-    from crackwise.evaluation.evaluate import scored_class
-    from crackwise.evaluation.level import apart, choose_threshold, level_of, sweep
+    from crackwise.evaluation.answers.level import apart, choose_threshold, level_of, sweep
+    from crackwise.evaluation.answers.view import scored_class
 
     def asked_class(items: Sequence[Item]) -> str:
         return scored_class(source.card, items[0], question)

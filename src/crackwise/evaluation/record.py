@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from crackwise.cascade import Cascade
+from crackwise.evaluation.answers.predictions import Predictions, Source
 from crackwise.evaluation.bootstrap import CONFIDENCE, RESAMPLES, Estimate
 from crackwise.evaluation.classification import PICTURE_SCORES, WHOLE_PICTURES
 from crackwise.evaluation.evaluate import Evaluation, Subset
 from crackwise.evaluation.metrics import SCORES
 from crackwise.evaluation.pictures import Judgement
-from crackwise.evaluation.predictions import Predictions, Source
 from crackwise.evaluation.reliability import reliability
 from crackwise.evaluation.trust.record import trust_record
 from crackwise.predictor import Predictor
@@ -56,7 +56,7 @@ def to_json(predictor: Source, evaluations: Mapping[str, Evaluation], *, seed: i
             for name, score in PICTURE_SCORES.items()
         },
         "sets": {
-            reference: set_record(evaluation) | {"trust": trust_record(evaluation, card, seed=seed)}
+            reference: set_record(evaluation) | {"trust": trust_record(evaluation, predictor.card, seed=seed)}
             for reference, evaluation in evaluations.items()
         },
     }

@@ -8,12 +8,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from crackwise.evaluation.evaluate import ASKED, UNKNOWN, Evaluation, Question, evaluate_each
-from crackwise.evaluation.kept import SetToKeep, write_kept
+from crackwise.evaluation.answers.level import Level
+from crackwise.evaluation.answers.predictions import Source
+from crackwise.evaluation.answers.view import ASKED, Question
+from crackwise.evaluation.compare.kept import SetToKeep, write_kept
+from crackwise.evaluation.evaluate import UNKNOWN, Evaluation, evaluate_each
 from crackwise.evaluation.leaks import Leaks
-from crackwise.evaluation.level import Level
 from crackwise.evaluation.page import Example, draw_examples, draw_mistakes, render_page
-from crackwise.evaluation.predictions import Source
 from crackwise.evaluation.record import maker, to_csv, to_json
 from crackwise.imaging.files import write_atomically
 

@@ -34,8 +34,8 @@ def log_evaluation(address: str, out: Path) -> str:
     experiment = client.get_experiment_by_name(EXPERIMENT)
     number = experiment.experiment_id if experiment else client.create_experiment(EXPERIMENT)
     run: str = client.create_run(number, run_name=f"evaluation of {maker_of(record)}").info.run_id
-    for key, value in parameters(record).items():
-        client.log_param(run, key, value)
+    for key, text in parameters(record).items():
+        client.log_param(run, key, text)
     for key, value in metrics(record).items():
         client.log_metric(run, key, value)
     for name in FILES:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, PositiveInt, ValidationError, field_validator, model_validator
 
 from crackwise.errors import DataError, RecipeError
-from crackwise.evaluation.evaluate import Question
+from crackwise.evaluation.answers.view import Question
 from crackwise.evaluation.noise import noise_named
 from crackwise.predictor import Probability
 from crackwise.strict import Strict, faults

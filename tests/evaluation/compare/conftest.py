@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from crackwise.evaluation.kept import SetToKeep, write_kept
+from crackwise.evaluation.compare.kept import SetToKeep, write_kept
 from crackwise.imaging.overlay import encode_png
 from crackwise.tally import tally
 

@@ -11,7 +11,8 @@ from scipy.special import expit
 from crackwise.data.folder import Item
 from crackwise.data.masks import Mask
 from crackwise.errors import DataError
-from crackwise.evaluation.evaluate import Question, evaluate
+from crackwise.evaluation.answers.view import Question
+from crackwise.evaluation.evaluate import evaluate
 from crackwise.evaluation.page import render_page
 from crackwise.evaluation.record import to_json
 from crackwise.evaluation.trust.calibrate import ReviewRule, calibrate

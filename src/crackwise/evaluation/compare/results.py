@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from crackwise.errors import DataError
-from crackwise.evaluation.kept import Kept, KeptSet, read_kept
+from crackwise.evaluation.compare.kept import Kept, KeptSet, read_kept
 from crackwise.evaluation.metrics import SCORES
 from crackwise.evaluation.protocols.score import Counts
 

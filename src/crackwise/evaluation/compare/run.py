@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 from crackwise.errors import DataError
 from crackwise.evaluation.compare.gallery import draw_failures, find_failures
+from crackwise.evaluation.compare.kept import folders_of
 from crackwise.evaluation.compare.page import Gallery, render_page
 from crackwise.evaluation.compare.pairs import Rivals, compare_pairs
 from crackwise.evaluation.compare.pictures import Shown, choose, draw_figure, ious_of, items_of, show
 from crackwise.evaluation.compare.record import Compared, to_csv, to_json
 from crackwise.evaluation.compare.results import Contest, read_contests
-from crackwise.evaluation.kept import folders_of
 from crackwise.evaluation.metrics import SCORES
 from crackwise.imaging.files import write_atomically
 

@@ -12,9 +12,10 @@ import numpy as np
 
 from crackwise.data.catalog import DATASETS
 from crackwise.errors import DataError
+from crackwise.evaluation.answers.view import ASKED
 from crackwise.evaluation.bootstrap import CONFIDENCE, Estimate
 from crackwise.evaluation.classification import PICTURE_SCORES
-from crackwise.evaluation.evaluate import ASKED, evaluate
+from crackwise.evaluation.evaluate import evaluate
 from crackwise.evaluation.leaks import Leaks, find_leaks
 from crackwise.evaluation.metrics import SCORES
 from crackwise.evaluation.record import score_record

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from crackwise.data.masks import read_mask
 from crackwise.errors import DataError
-from crackwise.evaluation.evaluate import UNKNOWN, Question, scored_class
+from crackwise.evaluation.answers.view import Question, scored_class
+from crackwise.evaluation.evaluate import UNKNOWN
 from crackwise.evaluation.leaks import Leaks
 from crackwise.evaluation.metrics import FAMILIES
 from crackwise.evaluation.protocols.answer import Answer

@@ -9,7 +9,7 @@ import numpy as np
 
 from crackwise.data.catalog import DATASETS
 from crackwise.errors import DataError
-from crackwise.evaluation.evaluate import Question, Viewed, scored_class, view
+from crackwise.evaluation.answers.view import Question, Viewed, scored_class, view
 from crackwise.evaluation.pictures import are_of_whole_pictures
 from crackwise.evaluation.protocols.calibration import NEAR_PX
 from crackwise.evaluation.trust.scaling import (

@@ -42,7 +42,7 @@ class KeptSet(NamedTuple):
     threshold: float
     threshold_source: str
     class_name: str
-    counts: Mapping[str, Counts]
+    counts: Mapping[str, Any]
     """Family of counts to its NamedTuple; every field an array (n, ...), a row per picture."""
     masks: tuple[Path, ...]
     """Of each picture, a PNG of 0 and 255."""

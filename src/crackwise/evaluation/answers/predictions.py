@@ -35,6 +35,7 @@ NAMED = 5
 A_HAIR = 1e-6
 """By so much a float may miss 0 or 1: blended tiles do."""
 EIGHT_BITS = 255
+WHITE = {"uint8": EIGHT_BITS, "uint16": 65535}
 
 Levels = NDArray[np.generic]
 
@@ -111,7 +112,7 @@ def match(folder: Path, items: Sequence[Item]) -> dict[Path, Path]:
     Raises:
         DataError: a picture without a file or with several, or a file that several pictures claim.
     """
-    by_name = defaultdict(list)
+    by_name: dict[PurePath, list[Path]] = defaultdict(list)
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() in LEVEL_SUFFIXES and path.is_file():
             by_name[path.relative_to(folder).with_suffix("")].append(path)
@@ -156,7 +157,7 @@ def listed(names: Sequence[str], between: str = ", ") -> str:
 
 def white_of(levels: Levels) -> int:
     """What stands for 1 in integers: the largest of their type; of signed and wide ones, as arrays have them, 255."""
-    return int(np.iinfo(levels.dtype).max) if levels.dtype in (np.uint8, np.uint16) else EIGHT_BITS
+    return WHITE.get(levels.dtype.name, EIGHT_BITS)
 
 
 def is_binary(levels: Levels) -> bool:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from crackwise.errors import DataError
-from crackwise.evaluation.kept import COUNTS_FILE, SetToKeep, folders_of, read_kept, write_kept
+from crackwise.evaluation.compare.kept import COUNTS_FILE, SetToKeep, folders_of, read_kept, write_kept
 from crackwise.imaging.overlay import encode_png
 from crackwise.tally import Tally, tally
 

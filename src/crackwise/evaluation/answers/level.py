@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from crackwise.data.masks import read_mask
 from crackwise.data.splits import leaking
 from crackwise.errors import DataError
-from crackwise.evaluation.predictions import Predictions, Source, maps_of
+from crackwise.evaluation.answers.predictions import Predictions, Source, maps_of
 from crackwise.imaging.image import read_image
 from crackwise.tally import NOT_LABELLED
 from crackwise.training.validation import SetCounts, best_threshold
