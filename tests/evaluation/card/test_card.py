@@ -25,13 +25,20 @@ from crackwise.evaluation.card.published import (
 from crackwise.evaluation.evaluate import Evaluation
 from crackwise.evaluation.leaks import Leaks
 from crackwise.evaluation.metrics import FAMILIES, SCORES
+from crackwise.evaluation.page import render_page
 from crackwise.evaluation.protocols.answer import Answer
-from crackwise.evaluation.record import set_record
+from crackwise.evaluation.record import set_record, to_json
+from crackwise.predictor import ModelCard
 
 SOURCES = ("card", "given", "default", "chosen on other pictures", "swept on the test set")
 
 
 CRACKS = Question("crack")
+
+
+class Named:
+    card = ModelCard(name="drawn", version="1")
+    sha256, runtime, precision = "c0ffee" * 10 + "abcd", "test", "f32"
 
 
 def answer(seed):
@@ -147,3 +154,16 @@ def test_plots_show_every_set_that_has_a_crack():
         assert ">cfd<" in svg
         assert ">own<" in svg
         assert ">quiet<" not in svg
+
+
+def test_published_numbers_stand_on_the_page_and_those_left_out_are_counted():
+    made = evaluation()
+    page = render_page(to_json(Named(), {"deepcrack:test": made}, seed=0), {"deepcrack:test": []}, {})
+    assert "0.925 SCRWKV" in page
+    assert "0.936 SCRWKV" not in page
+    assert f"left out: {SWEPT}" in page
+    assert "README of SCRWKV (ICML 2026) (pictures prepared in their own way)" in page
+    swept = evaluation("swept on the test set")
+    page = render_page(to_json(Named(), {"deepcrack:test": swept}, seed=0), {"deepcrack:test": []}, {})
+    assert "0.936 SCRWKV" in page
+    assert "chosen on the very pictures that are scored" in page
