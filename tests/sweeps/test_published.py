@@ -19,7 +19,7 @@ from crackwise.training.recipe import read_values
 
 FOLDER = Path(__file__).parents[2] / "recipes" / "sweeps"
 SWEEPS = sorted(FOLDER.glob("[a-z]*.yaml"))
-OURS = {"distillation", "small"}
+OURS = {"benchmark", "distillation", "small"}
 """Sweeps that no paper has numbers of."""
 COMPARED = [path for path in SWEEPS if path.stem not in OURS]
 TABLES: dict[str, Any] = json.loads((FOLDER / "published.json").read_text())["tables"]
