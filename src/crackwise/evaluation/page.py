@@ -8,9 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from markupsafe import Markup
 
+from crackwise.evaluation.card.card import groups
+from crackwise.evaluation.card.curves import recall_chart, width_chart
 from crackwise.evaluation.drawing import draw_errors, jpeg_source, side_by_side
 from crackwise.evaluation.evaluate import Evaluation, look_again
-from crackwise.evaluation.metrics import scores_of
+from crackwise.evaluation.metrics import SCORES, scores_of
 from crackwise.evaluation.reliability import Bin, reliability_chart
 from crackwise.evaluation.trust.record import pixel_chart, risk_chart
 from crackwise.imaging.image import read_image
@@ -106,7 +108,18 @@ def render_page(
         chart=chart_of,
         pixel_chart=pixel_chart,
         risk_chart=risk_chart,
+        groups=groups(),
+        shares={name for name, score in SCORES.items() if score.is_share},
+        sources=sources,
+        recall_chart=recall_chart,
+        width_chart=width_chart,
     )
+
+
+def sources(card: Mapping[str, Any]) -> list[str]:
+    """Where the published numbers of a set are from, each once, with what must be known of them."""
+    told = (f"{n['source']} ({n['note']})" if n["note"] else n["source"] for ns in card["beside"].values() for n in ns)
+    return list(dict.fromkeys(told))
 
 
 def chart_of(judgement: Mapping[str, Any]) -> Markup:

@@ -11,6 +11,7 @@ from typing import Any
 from crackwise.cascade import Cascade
 from crackwise.evaluation.answers.predictions import Predictions, Source
 from crackwise.evaluation.bootstrap import CONFIDENCE, RESAMPLES, Estimate
+from crackwise.evaluation.card.card import card_record
 from crackwise.evaluation.classification import PICTURE_SCORES, WHOLE_PICTURES
 from crackwise.evaluation.evaluate import Evaluation, Subset
 from crackwise.evaluation.metrics import SCORES
@@ -38,6 +39,7 @@ def to_json(predictor: Source, evaluations: Mapping[str, Evaluation], *, seed: i
     """The whole record, ready for ``json.dumps``; an undefined number is None."""
     return {
         "schema": SCHEMA,
+        "made_by": maker(predictor),
         "model": None if isinstance(predictor, Predictions) else model_record(predictor),
         "predictions": predictor.to_dict() if isinstance(predictor, Predictions) else None,
         "cascade": predictor.models() if isinstance(predictor, Cascade) else None,
@@ -56,7 +58,8 @@ def to_json(predictor: Source, evaluations: Mapping[str, Evaluation], *, seed: i
             for name, score in PICTURE_SCORES.items()
         },
         "sets": {
-            reference: set_record(evaluation) | {"trust": trust_record(evaluation, predictor.card, seed=seed)}
+            reference: set_record(evaluation)
+            | {"trust": trust_record(evaluation, predictor.card, seed=seed), "card": card_record(reference, evaluation)}
             for reference, evaluation in evaluations.items()
         },
     }

@@ -37,7 +37,6 @@ STYLE: Any = {
     "grid.color": FAINT,
     "axes.facecolor": "none",
     "figure.facecolor": "none",
-    "legend.frameon": False,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "svg.hashsalt": "crackwise",
@@ -63,6 +62,7 @@ def to_svg(figure: Figure, label: str) -> Markup:
     The same figure gives the same bytes.
     """
     content = io.StringIO()
+    unframe(figure)
     with rc_context(STYLE):
         FigureCanvasSVG(figure).print_figure(content, format="svg", metadata={"Date": None, "Creator": None})
     text = content.getvalue()
@@ -77,9 +77,20 @@ def to_svg(figure: Figure, label: str) -> Markup:
     return Markup(f'{opening} style="max-width: {most_px}px">{rest}')
 
 
+def unframe(figure: Figure) -> None:
+    """Legends in ink and without a box of their own, whose paper would stay light on a dark page."""
+    for axes in figure.axes:
+        legend = axes.get_legend()
+        if legend is not None:
+            legend.set_frame_on(False)
+            for text in legend.get_texts():
+                text.set_color(INK)
+
+
 def to_png(figure: Figure, dots_per_inch: int = 120) -> bytes:
     """The figure on white paper."""
     content = io.BytesIO()
+    unframe(figure)
     with rc_context(STYLE):
         FigureCanvasAgg(figure)
         figure.savefig(content, format="png", dpi=dots_per_inch, facecolor="white")
