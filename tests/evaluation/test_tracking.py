@@ -4,13 +4,15 @@ import json
 from pathlib import Path
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
-from crackwise.errors import CrackwiseError
+from crackwise.cli.evaluate import register
 from crackwise.evaluation.answers.predictions import open_predictions
 from crackwise.evaluation.answers.view import Question
 from crackwise.evaluation.leaks import Leaks
 from crackwise.evaluation.sets import evaluate_sets
-from crackwise.evaluation.tracking import log_evaluation, metrics, parameters
+from crackwise.evaluation.tracking import metrics, parameters
 from given_files import Darkness, draw_walls, write_masks
 
 
@@ -58,22 +60,21 @@ def test_what_the_scores_depend_on_is_said(out, tmp_path):
     assert (said["sha256"], said["threshold_source walls"]) == (predictions.sha256, "default")
 
 
-def test_a_logged_evaluation_is_read_back(out, tmp_path, monkeypatch):
+@pytest.mark.filterwarnings("default")  # mlflow uses deprecated calls of its own libraries
+def test_a_logged_evaluation_is_read_back(drawn_set, tmp_path, monkeypatch):
     mlflow = pytest.importorskip("mlflow")
     monkeypatch.chdir(tmp_path)  # where MLflow puts files
-    address = f"sqlite:///{tmp_path}/mlflow.db"
-    run = mlflow.MlflowClient(address).get_run(log_evaluation(address, out))
+    address, out, app = f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "out", typer.Typer()
+    register(app)
+    options = ["--predictions", drawn_set / "masks", "--data", f"{drawn_set}:val", "--out", out, "--mlflow", address]
+    assert CliRunner().invoke(app, [*map(str, options)], catch_exceptions=False).exit_code == 0
+    client = mlflow.MlflowClient(address)
+    (run,) = client.search_runs([each.experiment_id for each in client.search_experiments()])
     assert run.data.metrics == pytest.approx(metrics(record_in(out)))
     assert run.data.params == parameters(record_in(out))
     assert run.info.status == "FINISHED"
-    assert sorted(Path(file.path).name for file in mlflow.MlflowClient(address).list_artifacts(run.info.run_id)) == [
+    assert sorted(Path(file.path).name for file in client.list_artifacts(run.info.run_id)) == [
         "report.html",
         "scores.csv",
         "scores.json",
     ]
-
-
-def test_a_tracker_that_does_not_answer_is_named_and_the_scores_are_safe(out):
-    pytest.importorskip("mlflow")
-    with pytest.raises(CrackwiseError, match=r"The scores lie in .*out', but MLflow at 'nonsense://x'"):
-        log_evaluation("nonsense://x", out)
