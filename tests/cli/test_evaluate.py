@@ -3,16 +3,19 @@
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 import typer
 from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
 from typer.testing import CliRunner, Result
 
 from crackwise.cli.evaluate import register
-from crackwise.errors import DataError, ModelError
+from crackwise.errors import CrackwiseError, DataError, ModelError
+from crackwise.evaluation.metrics import scores_in
 from crackwise.predictor import ModelCard
 
 
@@ -55,7 +58,9 @@ def test_a_model_is_scored_on_a_drawn_set(model: Path, drawn_set: Path, tmp_path
     assert "crack IoU" in result.stdout
     assert f"{drawn_set}:val"[:16] in result.stdout
     assert str(out / "report.html") in result.stdout
-    assert sorted(path.name for path in out.iterdir()) == ["report.html", "scores.csv", "scores.json"]
+    assert sorted(path.name for path in out.iterdir()) == [
+        *("counts.npz", "masks", "report.html", "scores.csv", "scores.json"),
+    ]
     record = json.loads((out / "scores.json").read_text())
     part = record["sets"][f"{drawn_set}:val"]["subsets"]["all"]
     assert (part["pictures"], part["photographs"], part["crack_free_pictures"]) == (4, 4, 1)
@@ -132,3 +137,115 @@ def test_sets_and_an_output_folder_are_needed(model: Path, tmp_path: Path, missi
     options.pop(missing)
     result = invoke(model, *(word for option in options.items() for word in option))
     assert result.exit_code == 2
+
+
+def answers_in(out: Path) -> dict[str, Any]:
+    """The one set of a record."""
+    (of_set,) = json.loads((out / "scores.json").read_text())["sets"].values()
+    return dict(of_set)
+
+
+def of_masks(out: Path) -> dict[str, Any]:
+    """The scores that follow from masks alone."""
+    scores = answers_in(out)["subsets"]["all"]["scores"]
+    return {name: scores[name] for name in (*scores_in("mask"), *scores_in("lines"), *scores_in("widths"))}
+
+
+def test_kept_masks_are_predictions_again(model: Path, drawn_set: Path, tmp_path: Path) -> None:
+    own, again = tmp_path / "own", tmp_path / "again"
+    data = ["--data", f"{drawn_set}:val"]
+    assert invoke(model, *data, "--out", own).exit_code == 0
+    (kept,) = (own / "masks").iterdir()
+    result = invoke("--predictions", kept, *data, "--out", again)
+    assert result.exit_code == 0
+    assert of_masks(again) == of_masks(own)
+    assert (answers_in(again)["threshold"], answers_in(again)["threshold_source"]) == (0.5, "default")
+    record = json.loads((again / "scores.json").read_text())
+    assert record["model"] is None
+    assert (record["predictions"]["files"], record["predictions"]["kind"]) == (4, "masks")
+    assert "pixel_ece" not in answers_in(again)["subsets"]["all"]["scores"]
+    assert answers_in(again)["trust"] is None
+    with pytest.raises(DataError, match="New masks would take the place"):
+        invoke("--predictions", kept, *data, "--out", own)
+    assert len(list(kept.rglob("*.png"))) == 4
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("--noise", "blur"), ("--screen", "packaged"), ("--each-phrase",), ("--screen-threshold", "0.5")],
+)
+def test_predictions_cannot_be_made_again_in_another_way(drawn_set: Path, tmp_path: Path, options: list[str]) -> None:
+    result = invoke("--predictions", tmp_path, "--data", drawn_set, "--out", tmp_path / "out", *options)
+    assert result.exit_code == 2
+    assert options[0] in result.stderr
+
+
+def test_a_model_or_predictions_are_scored_and_not_both(model: Path, drawn_set: Path, tmp_path: Path) -> None:
+    for made in ((), (model, "--predictions", tmp_path)):
+        result = invoke(*made, "--data", drawn_set, "--out", tmp_path / "out")
+        assert result.exit_code == 2
+        assert "--predictions FOLDER" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_threshold_comes_from_one_place(model: Path, drawn_set: Path, tmp_path: Path) -> None:
+    several = ["--threshold", 0.5, "--threshold-swept-on-test"]
+    assert invoke(model, "--data", drawn_set, "--out", tmp_path / "out", *several).exit_code == 2
+
+
+def test_a_threshold_from_other_pictures_is_recorded(model: Path, drawn_set: Path, tmp_path: Path) -> None:
+    train, out = f"{drawn_set}:train", tmp_path / "out"
+    result = invoke(model, "--data", f"{drawn_set}:val", "--threshold-from", train, "--out", out)
+    assert result.exit_code == 0
+    found = answers_in(out)
+    assert found["threshold_source"] == "chosen on other pictures"
+    assert (found["threshold_chosen"]["on"], found["threshold_chosen"]["pictures"]) == (train, 8)
+    assert "chosen on other pictures: f1" in result.stdout
+    with pytest.raises(DataError, match="show photographs that are scored"):
+        invoke(model, "--data", train, "--threshold-from", train, "--out", tmp_path / "same")
+    shared = invoke(model, "--data", f"{drawn_set}:val", "--threshold-from", drawn_set, "--out", out)
+    assert shared.exit_code == 0
+    assert answers_in(out)["threshold_chosen"]["pictures"] == 8
+
+
+def test_a_threshold_swept_on_the_test_set_says_so_everywhere(model: Path, drawn_set: Path, tmp_path: Path) -> None:
+    result = invoke(model, "--data", f"{drawn_set}:val", "--threshold-swept-on-test", "--out", tmp_path / "out")
+    assert result.exit_code == 0
+    assert "swept on the test set, which flatters the scores: f1" in result.stdout
+    found = answers_in(tmp_path / "out")
+    assert found["threshold_source"] == "swept on the test set"
+    assert found["threshold_chosen"]["on"] == f"{drawn_set}:val"
+    best = found["subsets"]["all"]["scores"]["pooled_f1"]["value"]
+    assert found["threshold_chosen"]["value"] == best
+    with (tmp_path / "out" / "scores.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["thresholds"] == "one"]
+    assert {row["threshold_source"] for row in rows} == {"swept on the test set"}
+
+
+def test_predictions_for_pictures_that_choose_the_threshold_are_needed_too(drawn_set: Path, tmp_path: Path) -> None:
+    options = ["--data", f"{drawn_set}:val", "--threshold-from", f"{drawn_set}:train", "--out", tmp_path / "out"]
+    with pytest.raises(DataError, match="8 without a prediction: walls/train/train_0"):
+        invoke("--predictions", drawn_set / "masks" / "val", *options)
+    result = invoke("--predictions", drawn_set / "masks", *options)
+    assert result.exit_code == 0
+    assert answers_in(tmp_path / "out")["subsets"]["all"]["scores"]["pooled_f1"]["value"] == 1
+
+
+def test_whole_pictures_are_judged_from_predictions(tmp_path: Path) -> None:
+    (tmp_path / "given").mkdir()
+    for part, level in (("crack", 255), ("no_crack", 0)):
+        (tmp_path / "tiles" / part).mkdir(parents=True)
+        for i in range(3):
+            Image.new("L", (20, 10), 40 * i).save(tmp_path / "tiles" / part / f"{part} {i}.png")
+            Image.new("L", (20, 10), level).save(tmp_path / "given" / f"{part} {i}.png")
+    options = ["--predictions", tmp_path / "given", "--data", tmp_path / "tiles", "--out", tmp_path / "out"]
+    result = invoke(*options)
+    assert result.exit_code == 0, result.output
+    assert answers_in(tmp_path / "out")["judgements"]["all"]["scores"]["accuracy"]["value"] == 1
+    with pytest.raises(DataError, match="is of the whole picture"):
+        invoke(*options, "--threshold-swept-on-test")
+
+
+def test_an_output_folder_that_is_a_file_is_refused_before_the_work(model: Path, tmp_path: Path) -> None:
+    with pytest.raises(CrackwiseError, match="is a file"):
+        invoke(model, "--data", "nowhere", "--out", model)

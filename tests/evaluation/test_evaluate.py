@@ -12,6 +12,7 @@ from crackwise.data.folder import Item, open_items
 from crackwise.data.masks import Mask
 from crackwise.errors import CrackwiseError, DataError, ImageError, ModelError
 from crackwise.evaluation.answers.view import Question, view
+from crackwise.evaluation.compare.kept import read_kept
 from crackwise.evaluation.evaluate import evaluate, evaluate_each
 from crackwise.evaluation.leaks import Leaks, find_leaks
 from crackwise.evaluation.metrics import SCORES, scores_in
@@ -335,14 +336,34 @@ def test_the_table_has_a_row_per_set_subset_and_score_with_the_numbers_of_the_re
 def test_the_same_seed_writes_the_same_bytes(items, tmp_path):
     for name in ("one", "two"):
         evaluate_sets(DarkIsCrack(), {"walls": items}, tmp_path / name)
-    for file in ("scores.json", "scores.csv", "report.html"):
+    for file in ("scores.json", "scores.csv", "report.html", "counts.npz", "masks/walls/walls/test/b.png"):
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
 
 
 def test_an_output_folder_that_cannot_be_written_is_refused(items, tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(CrackwiseError, match=r"scores\.json"):
-        evaluate_sets(DarkIsCrack(), {"walls": items}, tmp_path / "file")
+    for out in ("file", "file/below"):
+        with pytest.raises(CrackwiseError, match=r"Cannot write into .*file' is a file. Choose another folder"):
+            evaluate_sets(DarkIsCrack(), {"walls": items}, tmp_path / out)
+
+
+def test_labels_in_the_output_folder_are_left_alone(items, walls):
+    with pytest.raises(CrackwiseError, match="masks' is there already"):
+        evaluate_sets(DarkIsCrack(), {"walls": items}, walls)
+    assert sorted(path.name for path in walls.iterdir()) == ["images", "masks"]
+    assert len(list((walls / "masks").rglob("*.png"))) == 5
+
+
+def test_while_results_are_written_nothing_can_be_read_there(items, tmp_path, monkeypatch):
+    evaluate_sets(DarkIsCrack(), {"walls": items}, tmp_path / "out")
+    monkeypatch.setattr("crackwise.evaluation.sets.keep", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        evaluate_sets(DarkIsCrack(), {"walls": items}, tmp_path / "out", threshold=0.9)
+    with pytest.raises(DataError, match="evaluate again"):
+        read_kept(tmp_path / "out")
+    monkeypatch.undo()
+    evaluate_sets(DarkIsCrack(), {"walls": items}, tmp_path / "out", threshold=0.9)
+    assert read_kept(tmp_path / "out").sets["walls"].threshold == 0.9
 
 
 def test_scoring_a_model_file_needs_no_torch():

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from crackwise.cli.evaluate import Root
 from crackwise.cli.screen import inside_0_and_1
 
 if TYPE_CHECKING:
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
     from crackwise.evaluation.trust.calibrate import Calibrated
 
 __all__ = ["register"]
+
+ReviewRisk = Annotated[
+    float | None,
+    typer.Option("--review-risk", callback=inside_0_and_1, help="Mark as few as leave this mean risk instead."),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -30,16 +36,11 @@ def calibrate(
         typer.Option("--data", metavar="SET[:SPLIT]", help="Validation pictures with masks; repeatable."),
     ],
     out: Annotated[Path, typer.Option("--out", metavar="NEW", help="The copy to write: a folder, or an .onnx file.")],
-    root: Annotated[
-        Path | None, typer.Option("--root", help="The folder that holds the sets of the catalogue.")
-    ] = None,
+    root: Root = None,
     review_share: Annotated[
         float, typer.Option("--review-share", callback=inside_0_and_1, help="Mark so many, the least confident.")
     ] = 0.1,
-    review_risk: Annotated[
-        float | None,
-        typer.Option("--review-risk", callback=inside_0_and_1, help="Mark as few as leave this mean risk instead."),
-    ] = None,
+    review_risk: ReviewRisk = None,
     most: Annotated[int | None, typer.Option("--most", min=2, help="Pictures of each set, drawn by the seed.")] = None,
     class_name: Annotated[
         str | None, typer.Option("--class", help="What is calibrated; default: crack, or what the set labels.")

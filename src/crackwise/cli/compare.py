@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crackwise.cli.evaluate import Root, Tracked, progress_bar
+from crackwise.cli.evaluate import Root
+from crackwise.cli.scores import Tracked, progress_bar
 
 if TYPE_CHECKING:
     from crackwise.data.folder import Item

@@ -11,7 +11,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from crackwise.cli.evaluate import FILE_COLUMNS, ClassName, Root, progress_bar, short
+from crackwise.cli.evaluate import ClassName, Root
+from crackwise.cli.scores import FILE_COLUMNS, progress_bar, short
 
 __all__ = ["register"]
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from crackwise.evaluation.answers.predictions import Source
     from crackwise.evaluation.answers.view import Question
 
-__all__ = ["Asked", "Swept", "Threshold", "ThresholdFrom", "ThresholdScore", "levels_of"]
+__all__ = ["Asked", "Swept", "Threshold", "ThresholdFrom", "ThresholdScore", "levels_of", "said"]
 
 Threshold = Annotated[
     float | None,
@@ -46,20 +47,36 @@ class Asked(NamedTuple):
     score: str
     swept: bool
 
+    def refuse_several(self) -> None:
+        """A threshold comes from one place."""
+        if (self.threshold is not None) + (self.chosen_on is not None) + self.swept > 1:
+            raise typer.BadParameter("give one of --threshold, --threshold-from and --threshold-swept-on-test")
+
 
 def levels_of(
     asked: Asked, source: Source, sets: Mapping[str, Sequence[Item]], others: Sequence[Item], question: Question
 ) -> dict[str, Level]:
-    """The threshold of every set. ``others``: the pictures of ``chosen_on``."""
+    """The threshold of every set, for the class that is scored there. ``others``: the pictures of ``chosen_on``."""
     from crackwise.evaluation.answers.level import apart, choose_threshold, level_of, sweep
     from crackwise.evaluation.answers.view import scored_class
 
-    def asked_class(items: Sequence[Item]) -> str:
-        return scored_class(source.card, items[0], question)
-
-    if asked.swept:
-        return {name: sweep(source, items, name, asked_class(items)) for name, items in sets.items()}
-    if asked.chosen_on is None:
+    if not asked.swept and asked.chosen_on is None:
         return dict.fromkeys(sets, level_of(source, asked.threshold))
-    free = apart(others, asked.chosen_on, [item for items in sets.values() for item in items])
-    return dict.fromkeys(sets, choose_threshold(source, free, asked.chosen_on, asked_class(free), asked.score))
+    classes = {name: scored_class(source.card, items[0], question) for name, items in sets.items()}
+    if asked.chosen_on is None:
+        return {
+            name: sweep(source, items, name, question._replace(class_name=classes[name]))
+            for name, items in sets.items()
+        }
+    on, free = asked.chosen_on, apart(others, asked.chosen_on, [*chain(*sets.values())])
+    chosen = {each: choose_threshold(source, free, on, each, asked.score) for each in dict.fromkeys(classes.values())}
+    return {name: chosen[class_name] for name, class_name in classes.items()}
+
+
+def said(levels: Mapping[str, Level]) -> Iterator[str]:
+    """A line on every threshold: what it is, where it comes from and which sets are scored at it."""
+    for level in dict.fromkeys(levels.values()):
+        found, names = level.chosen, ", ".join(name for name, each in levels.items() if each == level)
+        how = f": {found.score} {found.value:.3f} on {found.pictures} pictures of {found.on}" if found else ""
+        flatters = ", which flatters the scores" if level.source == "swept on the test set" else ""
+        yield f"Threshold {level.threshold:g} of {names}: {level.source}{flatters}{how}."

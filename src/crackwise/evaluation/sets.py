@@ -8,10 +8,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from crackwise.errors import DataError
 from crackwise.evaluation.answers.level import Level
-from crackwise.evaluation.answers.predictions import Source
+from crackwise.evaluation.answers.predictions import Predictions, Source
 from crackwise.evaluation.answers.view import ASKED, Question
-from crackwise.evaluation.compare.kept import SetToKeep, write_kept
+from crackwise.evaluation.compare.kept import MASKS, SetToKeep, clear_kept, refuse_place, write_kept
 from crackwise.evaluation.evaluate import UNKNOWN, Evaluation, evaluate_each
 from crackwise.evaluation.leaks import Leaks
 from crackwise.evaluation.page import Example, draw_examples, draw_mistakes, render_page
@@ -49,8 +50,10 @@ def evaluate_sets(
     Raises:
         DataError: a set without pictures, or a label that cannot be used.
         ImageError: a picture that cannot be read.
-        CrackwiseError: ``out`` cannot be written to.
+        CrackwiseError: ``out`` cannot be written to, or holds masks that no evaluation left.
     """
+    refuse_place(out)
+    refuse_own_masks(predictor, out)
     evaluations: dict[str, Evaluation] = {}
     examples: dict[str, list[Example]] = {}
     mistakes: dict[str, list[Example]] = {}
@@ -72,11 +75,26 @@ def evaluate_sets(
             asked = question._replace(class_name=evaluations[reference].question.class_name)
             answer(by_phrase, reference, each_phrase(reference, asked, predictor.card))
     record = to_json(predictor, evaluations, seed=seed)
+    files = {
+        "scores.json": f"{json.dumps(record, indent=2, ensure_ascii=False)}\n",
+        "scores.csv": to_csv(evaluations),
+        "report.html": render_page(record, examples, mistakes),
+    }
+    clear_kept(out)
+    for name, text in files.items():
+        write_atomically(out / name, text.encode())
     keep(predictor, evaluations, out)
-    write_atomically(out / "scores.json", f"{json.dumps(record, indent=2, ensure_ascii=False)}\n".encode())
-    write_atomically(out / "scores.csv", to_csv(evaluations).encode())
-    write_atomically(out / "report.html", render_page(record, examples, mistakes).encode())
     return evaluations
+
+
+def refuse_own_masks(source: Source, out: Path) -> None:
+    """Predictions must not lie where the new masks go.
+
+    Raises:
+        DataError: they do.
+    """
+    if isinstance(source, Predictions) and source.folder.resolve().is_relative_to((out / MASKS).resolve()):
+        raise DataError(f"New masks would take the place of those in {str(source.folder)!r}; choose another --out.")
 
 
 def keep(source: Source, evaluations: Mapping[str, Evaluation], out: Path) -> None:

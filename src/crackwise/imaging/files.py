@@ -13,7 +13,15 @@ from typing import BinaryIO
 
 from crackwise.errors import CrackwiseError
 
-__all__ = ["appearing", "refuse_filled", "remove_leftovers", "sha256_of", "write_atomically", "write_folder"]
+__all__ = [
+    "appearing",
+    "refuse_filled",
+    "refuse_unwritable",
+    "remove_leftovers",
+    "sha256_of",
+    "write_atomically",
+    "write_folder",
+]
 
 LEFTOVER = ".crackwise-*.part"
 """What an unfinished output is called, in the folder of the finished one."""
@@ -111,6 +119,22 @@ def refuse_filled(folder: Path) -> None:
         raise CrackwiseError(f"Cannot look into {str(folder)!r}: {error.strerror}. Choose another folder.") from error
     if taken:
         raise CrackwiseError(f"{str(folder)!r} is there already. Choose another name, or delete it.")
+
+
+def refuse_unwritable(folder: Path) -> None:
+    """Find out before long work that its folder cannot be made or written into; nothing is made here.
+
+    Raises:
+        CrackwiseError: it is a file or lies below one, or permissions forbid it.
+    """
+    try:
+        there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    except OSError as error:
+        raise CrackwiseError(f"Cannot write into {str(folder)!r}: {error.strerror}. Choose another folder.") from error
+    if not there.is_dir():
+        raise CrackwiseError(f"Cannot write into {str(folder)!r}: {str(there)!r} is a file. Choose another folder.")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise CrackwiseError(f"Cannot write into {str(folder)!r}: permission denied. Choose another folder.")
 
 
 def remove_leftovers(folder: Path) -> None:

@@ -19,6 +19,8 @@ __all__ = ["LEVEL_SUFFIXES", "read_levels"]
 
 LEVEL_SUFFIXES = (".png", ".tif", ".tiff", ".npy")
 PNG = b"\x89PNG\r\n\x1a\n"
+NPY = b"\x93NUMPY"
+TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 def read_levels(path: Path) -> NDArray[np.generic]:
@@ -39,11 +41,22 @@ def read_levels(path: Path) -> NDArray[np.generic]:
 
 
 def read_npy(path: Path) -> NDArray[np.generic]:
-    """An array that numpy saved."""
+    """An array that numpy saved.
+
+    Python objects and archives of several arrays are refused.
+    """
     try:
-        return np.asarray(np.load(path, allow_pickle=False))
-    except FileNotFoundError as error:
-        raise ImageError(f"Cannot read {path}: {error.strerror}.") from error
+        with path.open("rb") as file:
+            if not file.read(len(NPY)) == NPY:
+                raise ImageError(f"{path} is no NPY file; write it with numpy.save, one array a file.")
+            file.seek(0)
+            return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
+    except OSError as error:
+        raise ImageError(f"Cannot read {path}: {error.strerror or error}.") from error
+    except ValueError as error:
+        if "pickle" not in str(error) and "Object" not in str(error):
+            raise
+        raise ImageError(f"{path} holds Python objects, which are not opened; save an array of numbers.") from error
 
 
 def read_picture(path: Path) -> NDArray[np.generic]:
@@ -51,6 +64,8 @@ def read_picture(path: Path) -> NDArray[np.generic]:
     content = read_checked(path, MAX_MEGAPIXELS)
     if content.startswith(PNG):
         check_png(content)
+    elif not content.startswith(TIFF):
+        raise ImageError(f"{path} holds neither PNG nor TIFF, whatever its name says; save it as PNG, TIFF or NPY.")
     else:
         check_tiff(content, TiffImageFile(BytesIO(content)))
     with silent_libtiff():

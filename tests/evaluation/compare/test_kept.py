@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 
-from crackwise.errors import DataError
-from crackwise.evaluation.compare.kept import COUNTS_FILE, SetToKeep, folders_of, read_kept, write_kept
+from answers import soft_answer
+from crackwise.errors import CrackwiseError, DataError
+from crackwise.evaluation.compare.kept import COUNTS_FILE, SetToKeep, clear_kept, folders_of, read_kept, write_kept
+from crackwise.evaluation.metrics import FAMILIES
 from crackwise.imaging.overlay import encode_png
 from crackwise.tally import Tally, tally
 
@@ -48,9 +50,53 @@ def test_what_is_missing_or_damaged_is_said(tmp_path):
     read_kept(tmp_path).sets["x"].masks[0].unlink()
     with pytest.raises(DataError, match="1 masks that"):
         read_kept(tmp_path)
-    (tmp_path / COUNTS_FILE).write_bytes(b"PK")
+
+
+@pytest.mark.parametrize("left", [2, 300, -30])
+def test_counts_that_are_cut_short_are_damaged(tmp_path, left):
+    write_kept(tmp_path, "a", "1", {"x": some_set(["x/a1"])})
+    (tmp_path / COUNTS_FILE).write_bytes((tmp_path / COUNTS_FILE).read_bytes()[:left])
     with pytest.raises(DataError, match="is damaged"):
         read_kept(tmp_path)
+
+
+def test_counts_with_a_flipped_byte_are_damaged(tmp_path):
+    write_kept(tmp_path, "a", "1", {"x": some_set(["x/a1"])})
+    content = (tmp_path / COUNTS_FILE).read_bytes()
+    (tmp_path / COUNTS_FILE).write_bytes(content[:120] + bytes(byte ^ 255 for byte in content[120:140]) + content[140:])
+    with pytest.raises(DataError, match="is damaged"):
+        read_kept(tmp_path)
+
+
+def test_masks_that_no_evaluation_left_stay(tmp_path):
+    (tmp_path / "masks").mkdir()
+    write_kept(tmp_path, "a", "1", {})  # an empty folder is nobody's
+    (tmp_path / COUNTS_FILE).unlink()
+    (tmp_path / "masks").mkdir(exist_ok=True)
+    (tmp_path / "masks" / "label.png").touch()
+    with pytest.raises(CrackwiseError, match="is there already"):
+        write_kept(tmp_path, "a", "1", {"x": some_set(["x/a1"])})
+    assert [path.name for path in tmp_path.rglob("*")] == ["masks", "label.png"]
+
+
+def test_what_is_taken_away_is_gone_until_it_is_written_again(tmp_path):
+    write_kept(tmp_path, "a", "1", {"x": some_set(["x/a1"])})
+    clear_kept(tmp_path)
+    assert not (tmp_path / "masks").exists()
+    with pytest.raises(DataError, match=r"of 'unfinished', not 'crackwise\.kept/1'; evaluate again"):
+        read_kept(tmp_path)
+
+
+def test_every_family_of_counts_comes_back(tmp_path):
+    answer = soft_answer(0)
+    of_set = some_set(["x/a1"])._replace(counts={name: [count(answer)] for name, count in FAMILIES.items()})
+    write_kept(tmp_path, "a", "1", {"x": of_set})
+    back = read_kept(tmp_path).sets["x"].counts
+    assert list(back) == list(FAMILIES)
+    for family, (known,) in of_set.counts.items():
+        assert type(back[family]) is type(known)
+        for field, value in zip(back[family], known, strict=True):
+            np.testing.assert_array_equal(field, np.asarray(value, np.float64)[None])
 
 
 def test_no_two_sets_share_a_folder():

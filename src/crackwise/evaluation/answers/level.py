@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from crackwise.data.masks import read_mask
 from crackwise.data.splits import leaking
 from crackwise.errors import DataError
-from crackwise.evaluation.answers.predictions import Predictions, Source, maps_of
-from crackwise.imaging.image import read_image
+from crackwise.evaluation.answers.predictions import Predictions, Source
+from crackwise.evaluation.answers.view import Question, view
+from crackwise.evaluation.pictures import are_of_whole_pictures
 from crackwise.tally import NOT_LABELLED
 from crackwise.training.validation import SetCounts, best_threshold
 
@@ -62,17 +62,17 @@ def level_of(source: Source, threshold: float | Level | None) -> Level:
 
 
 def choose_threshold(
-    source: Source, items: Sequence[Item], reference: str, class_name: str, score: str = "f1"
+    source: Source, items: Iterable[Item], reference: str, class_name: str, score: str = "f1"
 ) -> Level:
     """The threshold that serves a set best, chosen as training chooses it: see `best_threshold`.
 
     Raises:
-        DataError: nothing of the class is labelled there, or an unknown score.
+        DataError: nothing of the class is labelled there, labels of whole pictures, or an unknown score.
     """
     if score not in CHOSEN_BY:
         raise DataError(f"No threshold is chosen by {score!r}; there is {', '.join(CHOSEN_BY)}.")
     counts, n = SetCounts(), 0
-    for probability, target in answers(source, items, class_name):
+    for probability, target in answers(source, items, Question(class_name)):
         counts.add(probability, target)
         n += 1
     if not counts.cracked + counts.crack_free:
@@ -81,14 +81,18 @@ def choose_threshold(
     return Level(threshold, "chosen on other pictures", Choice(reference, score, value, n))
 
 
-def sweep(source: Source, items: Sequence[Item], reference: str, class_name: str) -> Level:
+def sweep(source: Source, items: Iterable[Item], reference: str, question: Question) -> Level:
     """The threshold, .01 to .99, of the highest pooled F1 on the very pictures that are scored; of equals the middle.
 
     It is the optimal data-set scale of Arbelaez et al. (PAMI 33(5), 2011) without tolerance, and flatters: it knows the
-    labels.
+    labels. ``question`` names its class; a noise worsens the pictures first, as it does those that are scored. Where
+    there is no crack there is no F1, and the threshold is a half.
+
+    Raises:
+        DataError: labels of whole pictures.
     """
     predicted, both, n_true, n = np.zeros(len(STEPS)), np.zeros(len(STEPS)), 0, 0
-    for probability, target in answers(source, items, class_name):
+    for probability, target in answers(source, items, question):
         values = probability[target != NOT_LABELLED]
         truth = target[target != NOT_LABELLED] == 1
         predicted += reaching(values)
@@ -108,13 +112,21 @@ def reaching(values: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def answers(
-    source: Source, items: Iterable[Item], class_name: str
-) -> Iterable[tuple[NDArray[np.float32], NDArray[np.uint8]]]:
-    """The map (h, w) of the class and the label (h, w) of every picture."""
+    source: Source, items: Iterable[Item], question: Question
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.uint8]]]:
+    """The map (h, w) of the class and the label (h, w) of every picture.
+
+    Raises:
+        DataError: a label says that the class is somewhere, not where.
+    """
     for item in items:
-        pixels = read_image(item.image)
-        answer = maps_of(source, item, pixels)[source.card.classes.index(class_name)]
-        yield answer, read_mask(item.mask, pixels.shape[:2], (class_name,))[0]
+        if are_of_whole_pictures([item]):
+            raise DataError(
+                f"The label of {item.name!r} is of the whole picture, and thresholds are chosen by pixels; "
+                "pass --threshold, or leave that of the model."
+            )
+        viewed = view(source, item, 0.5, question)
+        yield viewed.probability, viewed.target
 
 
 def apart(chosen_on: Sequence[Item], reference: str, scored: Sequence[Item]) -> list[Item]:

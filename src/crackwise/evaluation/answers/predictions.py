@@ -2,7 +2,8 @@
 
 What the numbers of a file mean follows one rule. Floats are probabilities between 0 and 1. Of integers 0 to the largest
 of their type (255, 65535) stand for 0 to 1; but where no file of the folder holds steps between, so that all are masks,
-a file of nothing but 0 and 1 is a mask as well, and its 1 is crack.
+a file of nothing but 0 and 1 is a mask as well, and its 1 is crack. Integers that nowhere get beyond a hundredth of
+their largest are refused: numbers of classes, or 8 bits stored in 16, would be taken for faint probabilities.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from crackwise.errors import DataError
 from crackwise.imaging.files import sha256_of
-from crackwise.imaging.image import read_image
+from crackwise.imaging.image import SUFFIXES, read_image
 from crackwise.imaging.levels import LEVEL_SUFFIXES, read_levels
 from crackwise.imaging.tiles import predict_tiled
 from crackwise.predictor import ModelCard, Predictor
@@ -34,6 +35,8 @@ NAMED = 5
 """So many pictures a sentence names."""
 A_HAIR = 1e-6
 """By so much a float may miss 0 or 1: blended tiles do."""
+FAINT = 0.01
+"""Integers between 0 and their largest that nowhere get beyond this share of it mean something else."""
 EIGHT_BITS = 255
 WHITE = {"uint8": EIGHT_BITS, "uint16": 65535}
 
@@ -91,16 +94,23 @@ def open_predictions(folder: Path, items: Sequence[Item], class_name: str | None
     if not folder.is_dir():
         raise DataError(f"No folder of predictions at {str(folder)!r}.")
     files = match(folder, items)
-    digest, graded, are_masks, faults = hashlib.sha256(), False, True, []
-    for item in sorted(items, key=lambda item: files[item.image]):
+    digest, graded, are_masks, brightest, faults = hashlib.sha256(), False, True, 0.0, []
+    for item in sorted({item.image: item for item in items}.values(), key=lambda item: files[item.image]):
         path, levels = files[item.image], read_levels(files[item.image])
         digest.update(f"{path.relative_to(folder).as_posix()} {sha256_of(path)}\n".encode("utf-8", "surrogateescape"))
         faults += [f"{path.relative_to(folder)} {fault}" for fault in faults_of(levels, item)]
         binary = is_binary(levels)
-        graded = graded or (not binary and levels.dtype.kind in "ui")
+        if levels.dtype.kind in "ui":
+            graded = graded or not binary
+            brightest = max(brightest, float(levels.max()) / white_of(levels))
         are_masks = are_masks and binary
     if faults:
         raise DataError(f"Predictions in {str(folder)!r} that cannot be scored: {listed(faults, '; ')}.")
+    if graded and brightest < FAINT:
+        raise DataError(
+            f"The integers in {str(folder)!r} nowhere get beyond {brightest:.2%} of their largest, which stands for 1: "
+            "save probabilities as floats, or masks as 0 and 255 in 8 bits."
+        )
     name = folder.resolve().name or str(folder)
     card = ModelCard(name=name, version="", classes=(class_name or "crack",), threshold=DEFAULT_THRESHOLD)
     return Predictions(folder, files, card, digest.hexdigest(), graded, are_masks)
@@ -132,9 +142,16 @@ def match(folder: Path, items: Sequence[Item]) -> dict[Path, Path]:
         told = "; ".join(f"{len(of_kind)} {what}: {listed(of_kind)}" for what, of_kind in wrong.items() if of_kind)
         raise DataError(
             f"{str(folder)!r} must hold one file ({', '.join(LEVEL_SUFFIXES)}) for each of the {len(found)} pictures, "
-            f"named as it. Pictures {told}."
+            f"named as it. Pictures {told}.{passed_over(folder)}"
         )
     return {image: paths[0] for image, paths in found.items()}
+
+
+def passed_over(folder: Path) -> str:
+    """A sentence on pictures in other formats, where there are any: JPEG above all, which blurs masks."""
+    others = Counter(path.suffix.lower() for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    told = [f"{n} {suffix}" for suffix, n in sorted(others.items()) if suffix not in LEVEL_SUFFIXES]
+    return f" Files in other formats are passed over: {', '.join(told)}." if told else ""
 
 
 def relative(folder: Path) -> Callable[[Path], str]:
@@ -175,9 +192,12 @@ def faults_of(levels: Levels, item: Item) -> Iterator[str]:
     if levels.dtype.kind not in "buif":
         yield f"holds {levels.dtype}, no numbers"
         return
+    if levels.dtype.kind == "f" and np.isnan(levels).any():
+        yield "holds nan, which is no number"
+        return
     low, high = float(levels.min()), float(levels.max())
     most = 1 + A_HAIR if levels.dtype.kind in "fb" else white_of(levels)
-    if not (low >= -A_HAIR and high <= most):  # nan is neither
+    if not (low >= -A_HAIR and high <= most):
         yield f"holds {low:g} to {high:g}, not {'0 to 1' if levels.dtype.kind == 'f' else f'0 to {most}'}"
 
 

@@ -10,6 +10,8 @@ import io
 import json
 import re
 import shutil
+import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,19 +19,36 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from crackwise.errors import DataError
+from crackwise.errors import CrackwiseError, DataError
 from crackwise.evaluation.bootstrap import NOTHING
 from crackwise.evaluation.metrics import FAMILIES
 from crackwise.evaluation.protocols.score import Counts
-from crackwise.imaging.files import write_atomically, write_folder
+from crackwise.imaging.files import refuse_filled, refuse_unwritable, write_atomically, write_folder
 from crackwise.tally import FloatArray
 
-__all__ = ["COUNTS_FILE", "Kept", "KeptSet", "SetToKeep", "read_kept", "write_kept"]
+__all__ = [
+    "COUNTS_FILE",
+    "MASKS",
+    "Kept",
+    "KeptSet",
+    "SetToKeep",
+    "clear_kept",
+    "folders_of",
+    "read_kept",
+    "refuse_place",
+    "write_kept",
+]
 
 COUNTS_FILE = "counts.npz"
 MASKS = "masks"
 SCHEMA = "crackwise.kept/1"
 INDEX = "index"
+UNFINISHED = "unfinished"
+"""The schema of ``counts.npz`` while an evaluation writes."""
+LONGEST = 80
+"""Characters in the name of a set's folder."""
+DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
+"""What reading a damaged ``counts.npz`` raises."""
 
 
 class KeptSet(NamedTuple):
@@ -76,11 +95,10 @@ class SetToKeep(NamedTuple):
 def write_kept(out: Path, model: str, sha256: str, sets: Mapping[str, SetToKeep]) -> None:
     """Write ``counts.npz`` and ``masks/`` into ``out``, in place of what an earlier evaluation left there.
 
-    While it is at it there is no ``counts.npz``, so that nothing is read that does not belong together.
-
     Raises:
-        CrackwiseError: ``out`` cannot be written to.
+        CrackwiseError: ``out`` cannot be written to, or holds masks that no evaluation left.
     """
+    clear_kept(out)
     folders = folders_of(sets)
     places = {
         reference: [f"{folders[reference]}/{name}.png" for name in of_set.names] for reference, of_set in sets.items()
@@ -97,13 +115,43 @@ def write_kept(out: Path, model: str, sha256: str, sets: Mapping[str, SetToKeep]
         "sha256": sha256,
         "sets": {reference: entry(of_set, places[reference]) for reference, of_set in sets.items()},
     }
-    (out / COUNTS_FILE).unlink(missing_ok=True)
-    shutil.rmtree(out / MASKS, ignore_errors=True)
     if any(places.values()):
         pngs = (pair for ref, of_set in sets.items() for pair in zip(places[ref], of_set.masks, strict=True))
         write_folder(out / MASKS, pngs)
+    write_counts(out, index, arrays)
+
+
+def refuse_place(out: Path) -> None:
+    """Find out before long work that ``out`` cannot take an evaluation.
+
+    Raises:
+        CrackwiseError: it cannot be written to, or holds ``masks`` that no evaluation left, such as labels.
+    """
+    refuse_unwritable(out)
+    if not (out / COUNTS_FILE).is_file():
+        refuse_filled(out / MASKS)
+
+
+def clear_kept(out: Path) -> None:
+    """Take away what an earlier evaluation left in ``out``; until `write_kept` is done nothing can be read there.
+
+    Raises:
+        CrackwiseError: as `refuse_place`.
+    """
+    refuse_place(out)
+    write_counts(out, {"schema": UNFINISHED}, {})
+    try:
+        if (out / MASKS).exists():
+            shutil.rmtree(out / MASKS)
+    except OSError as error:
+        raise CrackwiseError(f"Cannot delete {str(out / MASKS)!r}: {error.strerror}. Choose another --out.") from error
+
+
+def write_counts(out: Path, index: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write ``counts.npz`` in place of the one before."""
     content = io.BytesIO()
-    np.savez_compressed(content, **arrays | {INDEX: as_bytes(index)})
+    named: dict[str, Any] = {**arrays, INDEX: as_bytes(index)}
+    np.savez_compressed(content, **named)
     write_atomically(out / COUNTS_FILE, content.getvalue())
 
 
@@ -134,7 +182,7 @@ def folders_of(references: Mapping[str, object]) -> dict[str, str]:
     """A folder's name for each reference: ``"deepcrack:test"`` is ``deepcrack_test``; no two are the same."""
     folders: dict[str, str] = {}
     for reference in references:
-        plain = re.sub(r"[^\w.-]+", "_", reference).strip("._") or "set"
+        plain = re.sub(r"[^\w.-]+", "_", reference)[-LONGEST:].strip("._") or "set"
         taken, name, number = set(folders.values()), plain, 2
         while name in taken:
             name, number = f"{plain}_{number}", number + 1
@@ -157,7 +205,7 @@ def read_kept(out: str | Path) -> Kept:
     if not path.is_file():
         raise DataError(f"{str(out)!r} holds no {COUNTS_FILE}; pass the --out of a finished `crackwise evaluate`.")
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             index = json.loads(arrays[INDEX].tobytes())
             if index["schema"] != SCHEMA:
                 raise DataError(f"{path} is of {index['schema']!r}, not {SCHEMA!r}; evaluate again.")
@@ -166,7 +214,7 @@ def read_kept(out: str | Path) -> Kept:
                 for number, (reference, of_set) in enumerate(index["sets"].items())
             }
         kept = Kept(index["model"], index["sha256"], sets)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except DAMAGE as error:
         raise DataError(f"{path} is damaged ({error}); evaluate again.") from error
     missing = [mask for of_set in sets.values() for mask in of_set.masks if not mask.is_file()]
     if missing:
