@@ -38,7 +38,7 @@ def test_channels_cannot_tell_where_an_even_map_is_read() -> None:
 
 def test_frozen_weights_give_the_same_map_and_nothing_is_left_behind() -> None:
     torch.manual_seed(0)
-    net = build_model("unet", encoder="resnet18").eval()
+    net = build_model("hrsegnet", base=4).eval()
     subject = as_subject(net)
     picture = np.random.default_rng(0).integers(0, 255, (64, 96, 3), np.uint8)
     (learning,) = gradcam(subject, ask_whole(subject, picture), ANY)

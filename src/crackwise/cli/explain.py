@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+from rich.console import Console
+from rich.progress import track
 
 from crackwise.errors import CrackwiseError, needs_extra
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["register"]
 
@@ -27,7 +33,7 @@ Baseline = Annotated[
     str, typer.Option("--baseline", help="What is shown where a part is not there: blur, mean, median, zeros.")
 ]
 Samples = Annotated[
-    int | None, typer.Option("--samples", min=2, help="Evaluations of KernelSHAP on k parts; default: 2 k + 2048.")
+    int | None, typer.Option("--samples", min=2, help="Evaluations of KernelSHAP on k parts; default: 2 k + 512.")
 ]
 ClassName = Annotated[str | None, typer.Option("--class", help="What is explained; default: crack.")]
 
@@ -69,7 +75,7 @@ def explain(
         from crackwise.explain.subject import open_subjects
     models, images = split_targets(targets)
     place = Place(None if pixel is None else read_pixel(pixel), component)
-    options = Options(layer, features, segments, baseline, samples, scalar_of(score), seed)
+    options = Options(layer, features, segments, baseline, samples, scalar_of(score), seed, watch)
     subjects = open_subjects(models)
     explain_pictures(
         subjects,
@@ -93,7 +99,8 @@ def faithfulness(
     root: Annotated[Path | None, typer.Option("--root", help="The folder that holds the catalogue's sets.")] = None,
     pictures: Annotated[int, typer.Option("--pictures", min=1, help="How many, drawn by the seed.")] = 12,
     method: Annotated[
-        list[str] | None, typer.Option("--method", help="As for explain; repeatable. Default: all that fit the model.")
+        list[str] | None,
+        typer.Option("--method", help="As for explain; repeatable. Default: all that fit but kernelshap."),
     ] = None,
     layer: Layer = None,
     features: Features = "auto",
@@ -117,16 +124,23 @@ def faithfulness(
         from crackwise.explain.run import model_record
         from crackwise.explain.subject import open_subjects
         from crackwise.explain.table import EXPLAINERS
-    options = Options(layer, features, segments, baseline, samples, seed=seed)
+    options = Options(layer, features, segments, baseline, samples, seed=seed, track=watch)
     conditions = Conditions(options, steps, random_on, seed)
     items, subjects = choose_items(open_items(data, root), pictures, seed), open_subjects(models)
-    judged = [j for s in subjects for j in judge(s, items, method or list(EXPLAINERS), conditions, told=typer.echo)]
+    methods = method or [name for name, row in EXPLAINERS.items() if not row.asks_often]
+    judged = [j for s in subjects for j in judge(s, items, methods, conditions, told=typer.echo)]
     record = write_judged(judged, [model_record(subject) for subject in subjects], data, conditions, out)
     if mlflow is not None:
         log_means(record, mlflow)
     for line in lines_of(record):
         typer.echo(line)
     typer.echo(f"The page lies in {out / 'faithfulness.html'}, the numbers beside it.")
+
+
+def watch(masks: NDArray[np.bool_]) -> Iterable[NDArray[np.bool_]]:
+    """A progress bar of KernelSHAP on the error stream, on a terminal only."""
+    console = Console(stderr=True)
+    return track(masks, "kernelshap", console=console, transient=True, disable=not console.is_terminal)
 
 
 def lines_of(record: dict[str, Any]) -> Iterator[str]:

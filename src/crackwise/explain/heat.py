@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crackwise.explain.question import Scalar
+from crackwise.explain.shapley import Track
 
 __all__ = ["Heat", "Options", "scaled"]
 
@@ -39,10 +40,12 @@ class Options:
     baseline: str = "blur"
     """What stands for "not there", a name of ``BASELINES``."""
     samples: int | None = None
-    """Evaluations of KernelSHAP; None: all coalitions up to 11 features, 2 k + 2048 of k beyond."""
+    """Evaluations of KernelSHAP; None: all coalitions up to 9 features, 2 k + 512 of k beyond."""
     scalar: Scalar = "probability"
     """What KernelSHAP shares out; gradients always start at the logit."""
     seed: int = 0
+    track: Track = iter
+    """Of KernelSHAP: sees every coalition before the model is asked."""
 
 
 def scaled(heat: Heat) -> NDArray[np.float32]:

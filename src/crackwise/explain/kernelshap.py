@@ -35,7 +35,7 @@ def kernelshap(subject: Subject, question: Question, options: Options) -> tuple[
     def game(there: NDArray[np.bool_]) -> float:
         return score_of(subject, mix(question.pixels, baseline, there[parts]), question, options.scalar)
 
-    shares = kernel_shap(game, count, samples=options.samples, seed=options.seed)
+    shares = kernel_shap(game, count, samples=options.samples, seed=options.seed, track=options.track)
     facts: dict[str, str | int | float | bool] = {
         "about": question.about,
         "features": count,

@@ -27,6 +27,8 @@ __all__ = ["SCHEMA", "Explained", "explain_one", "explain_pictures"]
 
 SCHEMA = "crackwise.explanation/1"
 PANEL_PX = 420
+NEARLY_EVEN = 0.5
+"""Share of its greatest value that a map of positive values exceeds everywhere, and so says little of places."""
 
 
 class Explained(NamedTuple):
@@ -180,7 +182,9 @@ def facts_in_words(heat: Heat) -> str:
         if facts["one_look_of_several"]:
             words.append("one look of the several that its answer is the mean of")
         if not heat.values.any():
-            words.append("nothing in this layer speaks for the answer")
+            words.append("nothing in this layer speaks for the answer: try an earlier --layer")
+        elif heat.values.min() > NEARLY_EVEN * heat.values.max():
+            words.append("nearly even, and shown from its least to its greatest: try an earlier --layer")
     if "evaluations" in facts:
         how = "all coalitions" if facts["exact"] else f"{facts['evaluations']} evaluations, seed {facts['seed']}"
         words.append(f"{facts['features']} parts, baseline {facts['baseline']}, {how}")

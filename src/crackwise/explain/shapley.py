@@ -10,7 +10,7 @@ KernelShap enforces it by a large weight, draws without pairs and repeats coalit
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import combinations
 from math import comb
 from typing import NamedTuple
@@ -20,14 +20,17 @@ from numpy.typing import NDArray
 
 from crackwise.errors import CrackwiseError
 
-__all__ = ["EXACT_UP_TO", "Game", "Shares", "coalitions", "kernel_shap"]
+__all__ = ["EXACT_UP_TO", "Game", "Shares", "Track", "coalitions", "kernel_shap"]
 
-EXACT_UP_TO = 11
-"""Features of which all coalitions are tried by default: 2046."""
-SPARE_SAMPLES = 2048
+EXACT_UP_TO = 9
+"""Features of which all coalitions are tried by default: 510."""
+SPARE_SAMPLES = 512
 
 Game = Callable[[NDArray[np.bool_]], float]
 """Which of the k features are there (k,), to the value."""
+
+Track = Callable[[NDArray[np.bool_]], Iterable[NDArray[np.bool_]]]
+"""Coalitions (n, k) to the same one by one: where a progress bar goes."""
 
 
 class Shares(NamedTuple):
@@ -41,11 +44,11 @@ class Shares(NamedTuple):
     is_exact: bool
 
 
-def kernel_shap(game: Game, k: int, *, samples: int | None = None, seed: int = 0) -> Shares:
+def kernel_shap(game: Game, k: int, *, samples: int | None = None, seed: int = 0, track: Track = iter) -> Shares:
     """The Shapley values of a game of k features, the empty coalition as background.
 
     ``samples``: how often the game may be played beside the two ends; None: all 2^k - 2 coalitions for k up to
-    ``EXACT_UP_TO``, else 2 k + 2048.
+    ``EXACT_UP_TO``, else 2 k + 512. ``track``: sees every coalition before the game is played with it.
 
     Raises:
         CrackwiseError: the samples are too few to tell k features apart.
@@ -58,7 +61,7 @@ def kernel_shap(game: Game, k: int, *, samples: int | None = None, seed: int = 0
     if samples < min(2 * k, 2**k - 2):
         raise CrackwiseError(f"{samples} samples cannot tell {k} features apart: pass --samples {2 * k} or more.")
     masks, weights = coalitions(k, samples, np.random.default_rng(seed))
-    gains = np.array([game(mask) for mask in masks]) - empty
+    gains = np.array([game(mask) for mask in track(masks)]) - empty
     phi = solve(masks, weights, gains, full - empty)
     return Shares(phi, empty, full, len(masks) + 2, is_exact=len(masks) == 2**k - 2)
 

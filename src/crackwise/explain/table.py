@@ -26,6 +26,8 @@ class Explainer(NamedTuple):
     of_pixels_only: bool = False
     """Says nothing of a model that answers once for a picture."""
     needs_network: bool = False
+    asks_often: bool = False
+    """Asks the model hundreds of times for one map."""
     over_region: bool = True
     """Explains the answer over M; else over the whole picture, whatever is predicted."""
 
@@ -33,7 +35,7 @@ class Explainer(NamedTuple):
 EXPLAINERS: Mapping[str, Explainer] = {
     "gradcam": Explainer(gradcam, "gradients of the logit over the picture", needs_network=True, over_region=False),
     "seg_gradcam": Explainer(seg_gradcam, "gradients of the logit summed over M", needs_network=True),
-    "kernelshap": Explainer(kernelshap, "Shapley values of superpixels or patches", is_drawn=True),
+    "kernelshap": Explainer(kernelshap, "Shapley values of superpixels or patches", is_drawn=True, asks_often=True),
     "activation": Explainer(
         activation, "logits, and their softmax over positions at T = 1, 3, 5", of_pixels_only=True, over_region=False
     ),

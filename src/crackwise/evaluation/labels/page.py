@@ -79,7 +79,7 @@ def ratio_chart(sets: Mapping[str, AuditedSet]) -> Markup:
     axes.set_xticks([0.125, 0.25, 0.5, 1, 2, 4, 8], ["≤ 1/8", "1/4", "1/2", "1", "2", "4", "≥ 8"])
     axes.minorticks_off()
     axes.set(xlabel="width of the label / width of the crack", ylabel="share of the pictures")
-    axes.legend(fontsize=9, frameon=False)
+    axes.legend(labelcolor=INK, fontsize=9, frameon=False)
     return to_svg(figure, "Histogram of how many times as wide as the crack the labels are, by set")
 
 
@@ -100,5 +100,5 @@ def displacement_chart(sets: Mapping[str, AuditedSet]) -> Markup:
     axes.set_aspect("equal")
     axes.set(xlim=(-REACH_PX - 1, REACH_PX + 1), ylim=(REACH_PX + 1, -REACH_PX - 1))
     axes.set(xlabel="label right of the dark line, px", ylabel="below it, px")
-    axes.legend(fontsize=9, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    axes.legend(labelcolor=INK, fontsize=9, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     return to_svg(figure, "Displacement of every label from the dark line it means, by set")

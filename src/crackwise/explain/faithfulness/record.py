@@ -144,7 +144,7 @@ def curve_chart(methods: Mapping[str, Any]) -> Markup:
 
 def stage_chart(methods: Mapping[str, Any]) -> Markup | None:
     """Rank correlation with the map of the trained network, against the share of random layers; else None."""
-    figure, axis = new_figure(5.5, 3.2)
+    figure, axis = new_figure(7.5, 3.2)
     drawn = False
     for method, summarised in methods.items():
         values = [1.0, *(np.nan if v is None else v for v in summarised["stages"])]
@@ -162,5 +162,5 @@ def stage_chart(methods: Mapping[str, Any]) -> Markup | None:
     axis.set(xlabel="% of layers with shuffled weights, from the top", ylabel="rank correlation")
     if not drawn:
         return None
-    axis.legend(fontsize=9, frameon=False, labelcolor=INK)
+    axis.legend(loc="upper left", bbox_to_anchor=(1.02, 1), fontsize=9, frameon=False, labelcolor=INK)
     return to_svg(figure, "How much each map changes as weights are made random")
