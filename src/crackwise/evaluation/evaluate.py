@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
@@ -34,6 +34,8 @@ __all__ = ["Evaluation", "Subset", "evaluate", "evaluate_each", "look_again"]
 
 Subset = Literal["all", "unleaked"]
 UNKNOWN = Leaks()
+CORES = os.cpu_count() or 1
+"""Pictures are counted beside each other: nearly all of the time is spent in code that lets other threads run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,21 +119,22 @@ def evaluate_each(
     level = level_of(predictor, threshold)
     predictor = predictor.afresh() if isinstance(predictor, Cascade) else predictor
     seen: list[Item] = []
-    looks: list[list[Look]] = [[] for _ in questions]
-    for item in items:
-        if not seen:
-            questions = [q._replace(class_name=scored_class(predictor.card, item, q)) for q in questions]
-        found = views(predictor, item, level.threshold, questions)
-        for question, answers, viewed in zip(questions, looks, found, strict=True):
-            mask = encode_png(viewed.predicted * np.uint8(255))
-            answers.append(Look(count(viewed, question.families), viewed.verdict, mask))
-        seen.append(item)
+    looks: list[list[Future[Look]]] = [[] for _ in questions]
+    with ThreadPoolExecutor(CORES) as pool:
+        for item in items:
+            if not seen:
+                questions = [q._replace(class_name=scored_class(predictor.card, item, q)) for q in questions]
+            found = views(predictor, item, level.threshold, questions)
+            for question, answers, viewed in zip(questions, looks, found, strict=True):
+                answers.append(pool.submit(look_at, viewed, question.families))
+                answers[-1 - min(CORES, len(seen))].result()  # so that few pictures wait in memory
+            seen.append(item)
     if not seen:
         raise DataError("There is no picture to evaluate on.")
     leaks = leaks._replace(names=leaks.names & {item.name for item in seen})
     triage = predictor.triage if isinstance(predictor, Cascade) else None
     return tuple(
-        replace(conclude(seen, answers, question, leaks, level, seed), triage=triage)
+        replace(conclude(seen, [each.result() for each in answers], question, leaks, level, seed), triage=triage)
         for answers, question in zip(looks, questions, strict=True)
     )
 
@@ -175,18 +178,15 @@ def conclude(
     )  # fmt: skip
 
 
-def count(viewed: Viewed, families: Sequence[str]) -> dict[str, Counts]:
-    """What one picture contributes to the scores of each family, and of masks; families on all cores beside each other.
+def look_at(viewed: Viewed, families: Sequence[str]) -> Look:
+    """What is kept of one picture."""
+    return Look(count(viewed, families), viewed.verdict, encode_png(viewed.predicted * np.uint8(255)))
 
-    Threads do: nearly all of the time is spent in code that lets others run.
-    """
+
+def count(viewed: Viewed, families: Sequence[str]) -> dict[str, Counts]:
+    """What one picture contributes to the scores of each family."""
     answer = Answer(viewed.probability, viewed.predicted, viewed.target)
-    names = tuple(dict.fromkeys(("mask", *families)))
-    if len(names) == 1:
-        return {"mask": FAMILIES["mask"](answer)}
-    _ = answer.true_lines, answer.found_lines  # thinned once, not by every family that starts with it
-    with ThreadPoolExecutor(min(len(names), os.cpu_count() or 1)) as pool:
-        return dict(zip(names, pool.map(lambda name: FAMILIES[name](answer), names), strict=True))
+    return {family: FAMILIES[family](answer) for family in dict.fromkeys(("mask", *families))}
 
 
 def subsets(seen: Sequence[Item], leaks: Leaks) -> dict[Subset, list[int]]:
