@@ -54,6 +54,8 @@ PLAN = Plan(
 def test_a_suite_holds_every_noise_at_every_level():
     assert len(conditions_of("corruptions")) == 16 * 5
     assert len(conditions_of("corruptions", severities=(1, 3, 5))) == 16 * 3
+    with pytest.raises(DataError, match="no severity 9; severities are 1, 2, 3, 4, 5"):
+        conditions_of("corruptions", severities=(1, 9))
     assert [each.name for each in conditions_of("cracksam", severities=(2,))] == ["dark", "blur"]
     assert [each.level for each in conditions_of("blur", severities=(2,))] == list(range(1, 22, 2))
     assert [each.name for each in conditions_of("blur", ("dark", "fog:2", "jpeg"), (4,))] == ["dark", "fog:2", "jpeg:4"]

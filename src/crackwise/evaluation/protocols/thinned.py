@@ -19,13 +19,13 @@ from crackwise.tally import FloatArray
 
 __all__ = ["THINNED_SCORES", "THINNED_THRESHOLDS", "Thinned", "count_thinned"]
 
-THINNED_THRESHOLDS = tuple(round(0.02 + 0.04 * i, 2) for i in range(25))
-"""0.02, 0.06 ... 0.98: thinning at 99 would take minutes a set."""
+THINNED_THRESHOLDS = tuple(round(0.05 * i, 2) for i in range(1, 20))
+"""0.05, 0.10 ... 0.95: thinning at 99 would take minutes a set."""
 TOLERANCE_PX = 2
 
 
 class Thinned(NamedTuple):
-    """Counts of one picture, or of a sum of them; (..., 25) one per threshold, (..., 25, 2) and tolerance.
+    """Counts of one picture, or of a sum of them; (..., 19) one per threshold, (..., 19, 2) and tolerance.
 
     The tolerances are 2 px and 0.75 % of the diagonal.
     """
@@ -35,11 +35,11 @@ class Thinned(NamedTuple):
     true_px: FloatArray
     """Pixels of the true lines."""
     predicted_px: FloatArray
-    """(..., 25)."""
+    """(..., 19)."""
     predicted_near: FloatArray
-    """(..., 25, 2) predicted pixels near a true one."""
+    """(..., 19, 2) predicted pixels near a true one."""
     true_near: FloatArray
-    """(..., 25, 2) true pixels near a predicted one."""
+    """(..., 19, 2) true pixels near a predicted one."""
     best_f1: FloatArray
     """(..., 2) sum of each picture's F1 at the threshold that is best for it."""
 
@@ -81,7 +81,7 @@ def near(points: NDArray[np.intp], lines: Mask, limits: FloatArray) -> NDArray[n
 
 
 def f1(predicted_px: FloatArray, predicted_near: FloatArray, true_px: FloatArray, true_near: FloatArray) -> FloatArray:
-    """F1 (..., 25, 2) at each threshold, within each tolerance."""
+    """F1 (..., 19, 2) at each threshold, within each tolerance."""
     whole = np.broadcast_to(np.asarray(true_px)[..., None, None], true_near.shape)
     predicted = np.broadcast_to(predicted_px[..., None], predicted_near.shape)
     return harmonic(ratio(predicted_near, predicted), ratio(true_near, whole))
@@ -98,10 +98,10 @@ def ois(c: Thinned, tolerance: int) -> FloatArray:
     return ratio(c.best_f1[..., tolerance], c.cracked + c.crack_free)
 
 
-GRID = "of the 25 thresholds .02 to .98"
+GRID = "of the 19 thresholds .05 to .95"
 OWN = "chosen on these very labels; near pixels count, unlike the one-to-one matching of the BSDS code"
 EMPTY_RULE = (
-    "a crack-free picture gives 1 if no probability on it reaches .98, else 0; a cracked one below .02 everywhere 0"
+    "a crack-free picture gives 1 if no probability on it reaches .95, else 0; a cracked one below .05 everywhere 0"
 )
 
 THINNED_SCORES: dict[str, Score] = {

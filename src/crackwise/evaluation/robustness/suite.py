@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from crackwise.errors import DataError
-from crackwise.evaluation.corruptions import CORRUPTIONS
+from crackwise.evaluation.corruptions import CORRUPTIONS, SEVERITIES
 from crackwise.evaluation.metrics import SCORES
 from crackwise.evaluation.noise import NOISES, Condition, noise_named
 
@@ -53,8 +53,10 @@ def conditions_of(suite: Suite, only: Sequence[str] = (), severities: Sequence[i
     A name of ``only`` may carry its own level: ``"fog:3"``; it may be of any suite.
 
     Raises:
-        DataError: an unknown noise or level.
+        DataError: an unknown noise, level or severity.
     """
+    if wrong := [severity for severity in severities if severity not in SEVERITIES]:
+        raise DataError(f"There is no severity {wrong[0]}; severities are {', '.join(map(str, SEVERITIES))}.")
     found: dict[str, Condition] = {}
     for name in only or SUITES[suite]:
         asked = name.partition(":")[0]
