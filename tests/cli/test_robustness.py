@@ -69,7 +69,7 @@ def test_what_cannot_be_asked_for_is_refused_before_a_picture_is_read(drawn_set:
     model = write_model(tmp_path / "a.onnx", 0.5)
     for options, says in (
         (("--severities", "1;3"), "numbers with commas"),
-        (("--severities", "7"), "write one of under_exposure:1"),
+        (("--severities", "7"), "severities are 1, 2, 3, 4, 5"),
         (("--only", "mist"), "No noise named"),
         (("--score", "iou"), "No score named"),
     ):

@@ -60,7 +60,7 @@ def test_a_suite_holds_every_noise_at_every_level():
     assert [each.level for each in conditions_of("blur", severities=(2,))] == list(range(1, 22, 2))
     assert [each.name for each in conditions_of("blur", ("dark", "fog:2", "jpeg"), (4,))] == ["dark", "fog:2", "jpeg:4"]
     with pytest.raises(DataError, match="write one of fog:1"):
-        conditions_of("corruptions", ("fog",), (6,))
+        conditions_of("corruptions", ("fog:6",))
     with pytest.raises(DataError, match="No noise named 'mist'"):
         conditions_of("corruptions", ("mist",))
 
