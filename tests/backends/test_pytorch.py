@@ -72,11 +72,12 @@ def test_prompts_that_say_nothing_are_refused(clipseg_run: Path, prompts: tuple[
         load_predictor(clipseg_run, prompts=prompts)
 
 
-def test_a_model_that_cannot_read_says_so(tmp_path: Path, write_run: WriteRun) -> None:
+def test_a_model_that_cannot_read_says_so(tmp_path: Path, write_run: WriteRun, drawn_set: Path) -> None:
     run = write_run(tmp_path / "hrsegnet", "hrsegnet", {"base": 4, "depth": 1})
     with pytest.raises(ModelError, match="takes no prompts"):
         load_predictor(run, prompts=("segment crack",))
-    result = CliRunner().invoke(app, ["evaluate", str(run), "--data", "x", "--out", "y", "--each-phrase"])
+    data, out = str(drawn_set), str(tmp_path / "out")
+    result = CliRunner().invoke(app, ["evaluate", str(run), "--data", data, "--out", out, "--each-phrase"])
     assert "takes no prompts" in str(result.exception)
     export(run)
     with pytest.raises(ModelError, match="Pass the run folder"):

@@ -39,6 +39,8 @@ def trust_record(evaluation: Evaluation, card: ModelCard, *, seed: int) -> dict[
     for subset in evaluation.scores:
         names = [name for name in place if subset == "all" or name not in evaluation.leaks.names]
         kept = [place[name] for name in names]
+        if not kept:  # all of them leak
+            continue
         counts = [cast(CalibrationCounts, evaluation.counts["calibration"][i]) for i in kept]
         found[subset] = {
             "reliability": {"all": bins_of(counts, near=False), "near": bins_of(counts, near=True)},
