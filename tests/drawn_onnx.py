@@ -33,3 +33,9 @@ def write_brightness(path: Path, card: ModelCard, *, black: float = 0.0, white: 
     helper.set_model_props(model, {CARD_KEY: card.model_dump_json(), "note": "kept"})
     onnx.save(model, str(path))
     return path
+
+
+def write_darkness(path: Path, threshold: float = 0.55) -> Path:
+    """A model that takes darkness for cracks: 1 - mean / 255."""
+    card = ModelCard(name="dark is crack", version="1", threshold=threshold)
+    return write_brightness(path, card, black=255.0, white=0.0)

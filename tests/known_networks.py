@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
-import onnx
 import torch
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from crackwise.backends.pytorch import TorchPredictor
@@ -74,27 +70,3 @@ def corner_mask() -> NDArray[np.bool_]:
     mask = np.zeros((SIDE_PX, SIDE_PX), bool)
     mask[:CORNER_PX, :CORNER_PX] = True
     return mask
-
-
-def dark_model(folder: Path) -> Path:
-    """A model file that takes darkness for cracks: uint8 RGB (h, w, 3) to 1 - mean / 255, (1, h, w)."""
-    number = {"full": np.float32(255), "one": np.float32(1), "first": np.array([0]), "last": np.array([2])}
-    nodes = [
-        helper.make_node("Cast", ["image"], ["float"], to=TensorProto.FLOAT),
-        helper.make_node("ReduceMean", ["float", "last"], ["mean"], keepdims=0),
-        helper.make_node("Div", ["mean", "full"], ["light"]),
-        helper.make_node("Sub", ["one", "light"], ["dark"]),
-        helper.make_node("Unsqueeze", ["dark", "first"], ["probabilities"]),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "dark",
-        [helper.make_tensor_value_info("image", TensorProto.UINT8, ["height", "width", 3])],
-        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [1, "height", "width"])],
-        [numpy_helper.from_array(np.asarray(value), name) for name, value in number.items()],
-    )
-    proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    card = ModelCard(name="dark is crack", version="1", threshold=0.55)
-    helper.set_model_props(proto, {"crackwise.card": card.model_dump_json()})
-    onnx.save(proto, folder / "dark.onnx")
-    return folder / "dark.onnx"

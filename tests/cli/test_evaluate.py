@@ -5,43 +5,20 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import onnx
 import pytest
 import typer
-from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 from typer.testing import CliRunner, Result
 
 from crackwise.cli.evaluate import register
 from crackwise.errors import CrackwiseError, DataError, ModelError
 from crackwise.evaluation.metrics import scores_in
-from crackwise.predictor import ModelCard
+from drawn_onnx import write_darkness
 
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    """uint8 RGB (h, w, 3) to 1 - mean / 255, (1, h, w)."""
-    number = {"full": np.float32(255), "one": np.float32(1), "first": np.array([0]), "last": np.array([2])}
-    nodes = [
-        helper.make_node("Cast", ["image"], ["float"], to=TensorProto.FLOAT),
-        helper.make_node("ReduceMean", ["float", "last"], ["mean"], keepdims=0),
-        helper.make_node("Div", ["mean", "full"], ["light"]),
-        helper.make_node("Sub", ["one", "light"], ["dark"]),
-        helper.make_node("Unsqueeze", ["dark", "first"], ["probabilities"]),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "dark",
-        [helper.make_tensor_value_info("image", TensorProto.UINT8, ["height", "width", 3])],
-        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [1, "height", "width"])],
-        [numpy_helper.from_array(np.asarray(value), name) for name, value in number.items()],
-    )
-    proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    card = ModelCard(name="dark is crack", version="1", threshold=0.55)
-    helper.set_model_props(proto, {"crackwise.card": card.model_dump_json()})
-    onnx.save(proto, tmp_path / "dark.onnx")
-    return tmp_path / "dark.onnx"
+    return write_darkness(tmp_path / "dark.onnx")
 
 
 def invoke(*arguments: object) -> Result:

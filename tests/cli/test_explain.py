@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from crackwise.cli.explain import read_pixel, register, split_targets
 from crackwise.errors import CrackwiseError, ModelError
-from known_networks import dark_model
+from drawn_onnx import write_darkness
 
 RUN = str(Path(__file__).parents[2] / "recipes" / "crackwise-small")
 
@@ -63,9 +63,26 @@ def test_a_pixel_is_explained_by_the_network(picture: str, tmp_path: Path) -> No
     out = tmp_path / "out"
     call("explain", RUN, picture, "--pixel", "31,20", "--out", str(out))
     (only,) = json.loads((out / "explain.json").read_text())["pictures"][0]["maps"]
-    assert only["layer"] == "encoder.stages.6.0"
+    assert only["layer"] == "encoder.stages.4.2"
     assert only["about"].startswith("pixel 31,20")
     assert only["array"] == "wall_crackwise-small_seg_gradcam.npy"
+
+
+def test_a_picture_without_a_crack_costs_itself_alone(picture: str, tmp_path: Path) -> None:
+    file = str(write_darkness(tmp_path / "dark.onnx"))
+    light = str(tmp_path / "light.png")
+    cv2.imwrite(light, np.full((64, 64, 3), 240, np.uint8))
+    options = ["--method", "kernelshap", "--features", "patches", "--samples", "32", "--out", str(tmp_path / "out")]
+    with pytest.raises(CrackwiseError, match=r"Nothing was explained. light.png"):
+        call("explain", file, light, *options)
+    result = call("explain", file, light, picture, *options)
+    assert result.exit_code == 1
+    record = json.loads((tmp_path / "out" / "explain.json").read_text())
+    assert [each["source"] for each in record["pictures"]] == ["wall.png"]
+    (error,) = record["errors"]
+    assert (error["source"], error["model"]) == ("light.png", "dark")
+    assert error["error"] in result.output
+    assert "light.png" in (tmp_path / "out" / "explain.html").read_text()
 
 
 def test_wrong_words_are_answered_with_right_ones(picture: str, tmp_path: Path) -> None:
@@ -86,7 +103,7 @@ def test_wrong_words_are_answered_with_right_ones(picture: str, tmp_path: Path) 
 def test_faithfulness_prints_a_line_per_method(drawn_set: Path, tmp_path: Path) -> None:
     out, data = tmp_path / "out", f"{drawn_set}:val"
     methods = ["--method", "activation", "--method", "chance"]
-    model = str(dark_model(tmp_path))
+    model = str(write_darkness(tmp_path / "dark.onnx"))
     result = call("faithfulness", model, "--data", data, "--pictures", "3", *methods, "--steps", "3", "--out", str(out))
     lines = result.stdout.splitlines()
     assert any(line.startswith("activation") for line in lines)

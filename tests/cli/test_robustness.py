@@ -3,40 +3,13 @@
 import json
 from pathlib import Path
 
-import numpy as np
-import onnx
 import pytest
 import typer
-from onnx import TensorProto, helper, numpy_helper
 from typer.testing import CliRunner, Result
 
 from crackwise.cli.robustness import register
 from crackwise.errors import DataError
-from crackwise.predictor import ModelCard
-
-
-def write_model(path: Path, threshold: float) -> Path:
-    """uint8 RGB (h, w, 3) to 1 - mean / 255, (1, h, w)."""
-    number = {"full": np.float32(-255), "one": np.float32(1), "first": np.array([0]), "last": np.array([2])}
-    nodes = [
-        helper.make_node("Cast", ["image"], ["float"], to=TensorProto.FLOAT),
-        helper.make_node("ReduceMean", ["float", "last"], ["mean"], keepdims=0),
-        helper.make_node("Div", ["mean", "full"], ["light"]),
-        helper.make_node("Add", ["light", "one"], ["dark"]),
-        helper.make_node("Unsqueeze", ["dark", "first"], ["probabilities"]),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "dark",
-        [helper.make_tensor_value_info("image", TensorProto.UINT8, ["height", "width", 3])],
-        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [1, "height", "width"])],
-        [numpy_helper.from_array(np.asarray(value), name) for name, value in number.items()],
-    )
-    proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    card = ModelCard(name="dark is crack", version="1", threshold=threshold)
-    helper.set_model_props(proto, {"crackwise.card": card.model_dump_json()})
-    onnx.save(proto, path)
-    return path
+from drawn_onnx import write_darkness
 
 
 def invoke(*arguments: object) -> Result:
@@ -47,7 +20,7 @@ def invoke(*arguments: object) -> Result:
 
 
 def test_two_models_are_laid_beside_each_other(drawn_set: Path, tmp_path: Path) -> None:
-    models = [write_model(tmp_path / f"{name}.onnx", threshold) for name, threshold in (("a", 0.55), ("b", 0.45))]
+    models = [write_darkness(tmp_path / f"{name}.onnx", threshold) for name, threshold in (("a", 0.55), ("b", 0.45))]
     out = tmp_path / "new" / "held"
     options = ("--only", "fog", "--only", "dark", "--severities", "1,3", "--pictures", 3, "--score", "f1@2")
     result = invoke(*models, "--data", f"{drawn_set}:val", "--out", out, *options)
@@ -66,12 +39,12 @@ def test_two_models_are_laid_beside_each_other(drawn_set: Path, tmp_path: Path) 
 
 
 def test_what_cannot_be_asked_for_is_refused_before_a_picture_is_read(drawn_set: Path, tmp_path: Path) -> None:
-    model = write_model(tmp_path / "a.onnx", 0.5)
+    model = write_darkness(tmp_path / "a.onnx", 0.5)
     for options, says in (
         (("--severities", "1;3"), "numbers with commas"),
         (("--severities", "7"), "severities are 1, 2, 3, 4, 5"),
         (("--only", "mist"), "No noise named"),
-        (("--score", "iou"), "No score named"),
+        (("--score", "iou"), "No score"),
     ):
         with pytest.raises(DataError, match=says):
             invoke(model, "--data", f"{drawn_set}:val", "--out", tmp_path / "out", *options)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from crackwise.data.folder import Item, open_items
 from crackwise.data.masks import Mask
 from crackwise.data.photograph import compiled_photo
-from crackwise.data.splits import leaking, make_split, named_split, read_split, write_split
+from crackwise.data.splits import leaking, make_split, named_split, read_split, sample_pictures, write_split
 from crackwise.errors import DataError
 
 
@@ -221,3 +221,17 @@ def test_the_official_deepcrack_split_leaks_as_documented(shared_data: Path) -> 
     leaks = leaking(open_items("deepcrack:train", shared_data), open_items("deepcrack:test", shared_data))
     assert "deepcrack/train/11158" in leaks
     assert {name.partition("train/")[2].partition("-")[0] for name in leaks} == {"11142", "11289", "IMG_6536", "11158"}
+
+
+def test_a_sample_takes_one_picture_of_each_photograph_before_a_second() -> None:
+    mask = Mask("png", Path("m.png"))
+    items = [Item(Path(f"{i}.png"), mask, f"s/{i:02}", f"photo {i // 5}") for i in range(20)]
+    four, six = sample_pictures(items, 4, 0), sample_pictures(items, 6, 0)
+    assert {item.group for item in four} == {f"photo {i}" for i in range(4)}
+    assert set(four) < set(six)
+    assert [item.name for item in six] == sorted(item.name for item in six)
+    assert sample_pictures(items, 4, 0) == four
+    assert any(sample_pictures(items, 4, seed) != four for seed in (1, 2, 3))
+    assert sample_pictures(items, None, 0) == sample_pictures(items, 50, 0) == tuple(items)
+    with pytest.raises(DataError, match="ask for 1 or more"):
+        sample_pictures(items, 0, 0)

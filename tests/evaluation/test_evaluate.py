@@ -348,7 +348,7 @@ def test_an_output_folder_that_cannot_be_written_is_refused(items, tmp_path):
 
 
 def test_labels_in_the_output_folder_are_left_alone(items, walls):
-    with pytest.raises(CrackwiseError, match="masks' is there already"):
+    with pytest.raises(CrackwiseError, match="masks' was left by no evaluation, and may be labels"):
         evaluate_sets(DarkIsCrack(), {"walls": items}, walls)
     assert sorted(path.name for path in walls.iterdir()) == ["images", "masks"]
     assert len(list((walls / "masks").rglob("*.png"))) == 5

@@ -2,6 +2,7 @@
 
 import itertools
 import pickle
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -9,10 +10,11 @@ import numpy as np
 import pytest
 
 from answers import blank, line, of_masks, soft_answer, together
+from crackwise.errors import DataError
 from crackwise.evaluation.answers.view import Viewed
 from crackwise.evaluation.bootstrap import estimate_scores
 from crackwise.evaluation.evaluate import count
-from crackwise.evaluation.metrics import FAMILIES, SCORES, scores_in, scores_of
+from crackwise.evaluation.metrics import FAMILIES, SCORES, refuse_unknown, scores_in, scores_of
 from crackwise.evaluation.pictures import Verdict
 from crackwise.evaluation.protocols.answer import Answer
 
@@ -127,3 +129,10 @@ def test_a_picture_of_one_pixel_or_one_row_is_a_picture():
             for name, value in scores.items():
                 if scores_in(family)[name].is_share and not name.startswith(ERRORS):
                     assert np.isnan(value) or value == 1, (name, shape)
+
+
+@pytest.mark.parametrize(("name", "near"), [("iou", "pooled_crack_iou"), ("f1@3", "f1@2"), ("?", next(iter(SCORES)))])
+def test_an_unknown_score_is_answered_with_near_ones(name, near):
+    refuse_unknown(SCORES)
+    with pytest.raises(DataError, match=rf"No score {re.escape(repr(name))}; near it are .*{near}"):
+        refuse_unknown([name])

@@ -151,7 +151,7 @@ def test_shadow_leaves_its_share_of_the_light_and_the_rest_alone():
 def test_rain_wets_and_stains_cover_their_share():
     grey = np.full((200, 200, 3), 150, np.uint8)
     wet = noise_named("rain:3").pixels(grey, "a")[..., 1] < 140
-    assert wet.mean() == pytest.approx(0.5, abs=0.08)
+    assert wet.mean() == pytest.approx(0.3, abs=0.08)
     stained = np.abs(noise_named("stains:5").pixels(grey, "a").astype(int) - 150).max(2) > 8
     assert 0.35 < stained.mean() < 0.6
 

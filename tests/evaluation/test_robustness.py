@@ -4,21 +4,19 @@ import csv
 import json
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from crackwise.data.folder import Item, open_items
-from crackwise.data.masks import Mask
+from crackwise.data.folder import open_items
 from crackwise.errors import DataError
 from crackwise.evaluation.answers.view import Question
 from crackwise.evaluation.evaluate import evaluate
-from crackwise.evaluation.robustness.bench import check_scores, measure_robustness
+from crackwise.evaluation.robustness.bench import measure_robustness
 from crackwise.evaluation.robustness.kept import open_kept
 from crackwise.evaluation.robustness.run import look_at
-from crackwise.evaluation.robustness.suite import Plan, conditions_of, sample_pictures
+from crackwise.evaluation.robustness.suite import Plan, conditions_of
 from crackwise.predictor import ModelCard
 
 
@@ -63,20 +61,6 @@ def test_a_suite_holds_every_noise_at_every_level():
         conditions_of("corruptions", ("fog:6",))
     with pytest.raises(DataError, match="No noise named 'mist'"):
         conditions_of("corruptions", ("mist",))
-
-
-def test_a_sample_takes_one_picture_of_each_photograph_before_a_second():
-    mask = Mask("png", Path("m.png"))
-    items = [Item(Path(f"{i}.png"), mask, f"s/{i:02}", f"photo {i // 5}") for i in range(20)]
-    four, six = sample_pictures(items, 4, 0), sample_pictures(items, 6, 0)
-    assert {item.group for item in four} == {f"photo {i}" for i in range(4)}
-    assert set(four) < set(six)
-    assert [item.name for item in six] == sorted(item.name for item in six)
-    assert sample_pictures(items, 4, 0) == four
-    assert any(sample_pictures(items, 4, seed) != four for seed in (1, 2, 3))
-    assert sample_pictures(items, None, 0) == sample_pictures(items, 50, 0) == tuple(items)
-    with pytest.raises(DataError, match="ask for 1 or more"):
-        sample_pictures(items, 0, 0)
 
 
 def test_scores_are_those_of_evaluate_under_the_same_noise(items, tmp_path):
@@ -221,8 +205,3 @@ def test_a_set_that_is_not_labelled_pixel_by_pixel_is_refused(items, tmp_path):
         measure_robustness({"m": DarkIsCrack()}, {"walls": whole}, PLAN, tmp_path)
     with pytest.raises(DataError, match="no picture"):
         measure_robustness({"m": DarkIsCrack()}, {"walls": []}, PLAN, tmp_path)
-
-
-def test_an_unknown_score_is_refused():
-    with pytest.raises(DataError, match="No score named 'iou'; there is pooled_crack_iou"):
-        check_scores(("iou",))

@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("matplotlib")
 
-from crackwise.report.plot import FAINT, INK, SERIES, new_figure, to_png, to_svg
+from crackwise.report.plot import FAINT, INK, SERIES, broken, new_figure, to_png, to_svg
 
 
 def drawn():
@@ -37,3 +37,11 @@ def test_axes_come_alone_or_as_an_array():
     figure, axes = new_figure(columns=2)
     assert axes.shape == (1, 2)
     assert to_png(figure).startswith(b"\x89PNG")
+
+
+def test_long_labels_part_where_names_have_joints():
+    assert broken("deepcrack:packaged/train", 12) == "deepcrack:\npackaged/\ntrain"
+    assert broken("a short one", 12) == "a short one"
+    assert broken("two words more", 9) == "two words\nmore"
+    assert broken("x" * 7, 3) == "xxx\nxxx\nx"
+    assert broken("", 3) == ""

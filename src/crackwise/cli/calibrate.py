@@ -13,7 +13,6 @@ from crackwise.cli.screen import inside_0_and_1
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from crackwise.data.folder import Item
     from crackwise.evaluation.trust.calibrate import Calibrated
 
 __all__ = ["register"]
@@ -53,6 +52,7 @@ def calibrate(
     """Fit a temperature on validation pictures, choose what needs review, and write a copy of the model that knows."""
     from crackwise.backends import load_predictor, source_path
     from crackwise.backends.recard import copy_with_card, refuse_place
+    from crackwise.data.splits import sample_pictures
     from crackwise.errors import needs_extra
     from crackwise.evaluation.trust.calibrate import ReviewRule
     from crackwise.evaluation.trust.calibrate import calibrate as fit
@@ -61,7 +61,7 @@ def calibrate(
         from crackwise.data.folder import open_items
     source = source_path(model)
     refuse_place(source, out)
-    sets = {reference: drawn(open_items(reference, root), most, seed) for reference in data}
+    sets = {reference: sample_pictures(open_items(reference, root), most, seed) for reference in data}
     found = fit(
         load_predictor(model),
         sets,
@@ -73,15 +73,6 @@ def calibrate(
     copy_with_card(source, found.card, out)
     typer.echo("\n".join(summary(found)))
     typer.echo(f"Wrote {out}.")
-
-
-def drawn(items: tuple[Item, ...], most: int | None, seed: int) -> tuple[Item, ...]:
-    """At most so many of the pictures, in their order."""
-    import numpy as np
-
-    if most is None or len(items) <= most:
-        return items
-    return tuple(items[i] for i in sorted(np.random.default_rng(seed).choice(len(items), most, replace=False)))
 
 
 def summary(found: Calibrated) -> Iterator[str]:

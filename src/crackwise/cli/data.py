@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, track
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from crackwise.cli.labels import labels
+from crackwise.cli.scores import watched
 from crackwise.errors import DataError, needs_extra
 
 if TYPE_CHECKING:
@@ -148,8 +149,8 @@ def patches(
 
 
 def watch(prints: Iterable[Fingerprint], count: int) -> Iterable[Fingerprint]:
-    """A progress bar on the error stream, so that the report can be piped."""
-    return track(prints, "Reading pictures", total=count, console=Console(stderr=True), transient=True)
+    """A progress bar of pictures that are read."""
+    return watched(prints, "Reading pictures", count)
 
 
 def shares(fractions: str) -> dict[str, float]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from crackwise.evaluation.answers.view import Question
     from crackwise.predictor import Predictor
 
-__all__ = ["ClassName", "Root", "register"]
+__all__ = ["ClassName", "Root", "Tracker", "register"]
 
 OF_CONFIDENCE = frozenset({"calibration", "review"})
 """Families of counts that say what probabilities are worth; masks hold none."""

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from rich.console import Console
-from rich.progress import track
 
+from crackwise.cli.evaluate import Root, Tracker
+from crackwise.cli.scores import watched
 from crackwise.errors import CrackwiseError, needs_extra
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def explain(
     place = Place(None if pixel is None else read_pixel(pixel), component)
     options = Options(layer, features, segments, baseline, samples, scalar_of(score), seed, watch)
     subjects = open_subjects(models)
-    explain_pictures(
+    record = explain_pictures(
         subjects,
         images,
         method or ["seg_gradcam"],
@@ -88,6 +88,8 @@ def explain(
         told=typer.echo,
     )
     typer.echo(f"The page lies in {out / 'explain.html'}, arrays and overlays beside it.")
+    if record["errors"]:
+        raise typer.Exit(1)
 
 
 def faithfulness(
@@ -96,7 +98,7 @@ def faithfulness(
         str, typer.Option("--data", metavar="SET[:SPLIT]", help="A name of the catalogue or a folder, labelled.")
     ],
     out: Annotated[Path, typer.Option("--out", help="Where faithfulness.json, .csv and .html go.")],
-    root: Annotated[Path | None, typer.Option("--root", help="The folder that holds the catalogue's sets.")] = None,
+    root: Root = None,
     pictures: Annotated[int, typer.Option("--pictures", min=1, help="How many, drawn by the seed.")] = 12,
     method: Annotated[
         list[str] | None,
@@ -112,12 +114,13 @@ def faithfulness(
         int, typer.Option("--random-on", min=0, help="On how many pictures weights are made random.")
     ] = 4,
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
-    mlflow: Annotated[str | None, typer.Option("--mlflow", metavar="ADDRESS", help="Log the means there.")] = None,
+    mlflow: Tracker = None,
 ) -> None:
     """Judge explanations by numbers: do they show what the model looks at, and does that lie on the crack?"""
     with needs_extra("lab"):
         from crackwise.data.folder import open_items
-        from crackwise.explain.faithfulness.judge import Conditions, choose_items, judge
+        from crackwise.data.splits import sample_pictures
+        from crackwise.explain.faithfulness.judge import Conditions, judge
         from crackwise.explain.faithfulness.record import write_judged
         from crackwise.explain.faithfulness.tracking import log_means
         from crackwise.explain.heat import Options
@@ -126,7 +129,7 @@ def faithfulness(
         from crackwise.explain.table import EXPLAINERS
     options = Options(layer, features, segments, baseline, samples, seed=seed, track=watch)
     conditions = Conditions(options, steps, random_on, seed)
-    items, subjects = choose_items(open_items(data, root), pictures, seed), open_subjects(models)
+    items, subjects = sample_pictures(open_items(data, root), pictures, seed), open_subjects(models)
     methods = method or [name for name, row in EXPLAINERS.items() if not row.asks_often]
     judged = [j for s in subjects for j in judge(s, items, methods, conditions, told=typer.echo)]
     record = write_judged(judged, [model_record(subject) for subject in subjects], data, conditions, out)
@@ -138,9 +141,8 @@ def faithfulness(
 
 
 def watch(masks: NDArray[np.bool_]) -> Iterable[NDArray[np.bool_]]:
-    """A progress bar of KernelSHAP on the error stream, on a terminal only."""
-    console = Console(stderr=True)
-    return track(masks, "kernelshap", console=console, transient=True, disable=not console.is_terminal)
+    """A progress bar of KernelSHAP."""
+    return watched(masks, "kernelshap", len(masks))
 
 
 def lines_of(record: dict[str, Any]) -> Iterator[str]:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
+from crackwise.cli.evaluate import Root
+from crackwise.cli.scores import FILE_COLUMNS, watched
 from crackwise.errors import needs_extra
 
 if TYPE_CHECKING:
@@ -21,15 +22,11 @@ if TYPE_CHECKING:
 
 __all__ = ["labels"]
 
-FILE_COLUMNS = 120
-
 
 def labels(
     sets: Annotated[list[str], typer.Argument(metavar="SET...", help="Names of the catalogue or folders, with :part.")],
     out: Annotated[Path, typer.Option("--out", help="Where labels.json, labels.csv and labels.html go.")],
-    root: Annotated[
-        Path | None, typer.Option("--root", help="The folder that holds the sets of the catalogue.")
-    ] = None,
+    root: Root = None,
     worst: Annotated[int, typer.Option("--worst", min=0, help="Pairs of each set that are drawn.")] = 8,
     pictures: Annotated[
         int | None, typer.Option("--pictures", min=1, help="Look at so many of each set, drawn by the seed.")
@@ -61,9 +58,8 @@ def labels(
 
 
 def watch(looks: Iterable[Look], count: int, reference: str) -> Iterable[Look]:
-    """A progress bar on the error stream, on a terminal only."""
-    console = Console(stderr=True)
-    return track(looks, reference, total=count, console=console, transient=True, disable=not console.is_terminal)
+    """A progress bar of one set."""
+    return watched(looks, reference, count)
 
 
 def table_of(audited: dict[str, AuditedSet]) -> Table:

@@ -72,16 +72,18 @@ def robustness(
 ) -> None:
     """Score models on photographs made worse, step by step; a run that was stopped goes on where it was."""
     from crackwise.backends import load_predictor
+    from crackwise.data.splits import sample_pictures
     from crackwise.errors import needs_extra
     from crackwise.evaluation.leaks import find_leaks
-    from crackwise.evaluation.robustness.suite import Plan, conditions_of, sample_pictures
+    from crackwise.evaluation.metrics import refuse_unknown
+    from crackwise.evaluation.robustness.suite import Plan, conditions_of
 
     with needs_extra("lab"):
         from crackwise.data.folder import open_items
-        from crackwise.evaluation.robustness.bench import SCORES_ASKED, check_scores, measure_robustness
+        from crackwise.evaluation.robustness.bench import SCORES_ASKED, measure_robustness
     conditions = conditions_of(suite.value, only or (), levels_of(severities))
     plan = Plan(conditions, tuple(dict.fromkeys(scores or SCORES_ASKED)), seed, pictures)
-    check_scores(plan.scores)
+    refuse_unknown(plan.scores)
     predictors = {model: load_predictor(model) for model in models}
     sets = {reference: open_items(reference, root) for reference in data}
     leaks = {

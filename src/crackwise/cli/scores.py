@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn, track
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
     Row = tuple[str, Subset, int, Mapping[str, Estimate]]
 
-__all__ = ["FILE_COLUMNS", "Tracked", "print_summaries", "progress_bar", "short"]
+__all__ = ["FILE_COLUMNS", "Tracked", "print_summaries", "progress_bar", "short", "watched"]
+
+T = TypeVar("T")
 
 SHOWN = {
     "pooled_crack_iou": "crack IoU",
@@ -65,6 +67,12 @@ def progress_bar() -> Progress:
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     return Progress(*columns, console=console, disable=not console.is_terminal)
+
+
+def watched(things: Iterable[T], title: str, total: int) -> Iterable[T]:
+    """The same one by one, with a bar on the error stream where that is a terminal: output can be piped."""
+    console = Console(stderr=True)
+    return track(things, title, total=total, console=console, transient=True, disable=not console.is_terminal)
 
 
 def print_summaries(evaluations: dict[str, Evaluation]) -> None:

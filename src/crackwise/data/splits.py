@@ -19,6 +19,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from crackwise.data.fingerprint import fingerprint, same_pictures
 from crackwise.data.photograph import compiled_photo
 from crackwise.errors import DataError
@@ -26,7 +28,7 @@ from crackwise.errors import DataError
 if TYPE_CHECKING:
     from crackwise.data.folder import Item
 
-__all__ = ["FRACTIONS", "leaking", "make_split", "named_split", "read_split", "write_split"]
+__all__ = ["FRACTIONS", "leaking", "make_split", "named_split", "read_split", "sample_pictures", "write_split"]
 
 FRACTIONS: Mapping[str, float] = MappingProxyType({"train": 0.7, "val": 0.15, "test": 0.15})
 GROUPED: Mapping[str, str] = MappingProxyType({"grouped": "published", "grouped_hrsegnet": "published_hrsegnet"})
@@ -158,3 +160,26 @@ def leaking(train: Sequence[Item], held_out: Sequence[Item]) -> frozenset[str]:
     prints = [fingerprint(item.image) for item in (*rest, *held_out)]
     copies = (pair.first for pair in same_pictures(prints) if pair.first < len(rest) <= pair.second)
     return frozenset(leaks | {rest[position].name for position in copies})
+
+
+def sample_pictures(items: Sequence[Item], most: int | None, seed: int) -> tuple[Item, ...]:
+    """At most so many pictures, in the order of their names: one of each photograph, then second ones, and so on.
+
+    Photographs, and the pictures of each, come in an order that the seed draws.
+
+    Raises:
+        DataError: none is asked for.
+    """
+    if most is None or most >= len(items):
+        return tuple(items)
+    if most < 1:
+        raise DataError(f"{most} pictures say nothing; ask for 1 or more.")
+    rng = np.random.default_rng(seed)
+    shuffled = [items[i] for i in rng.permutation(len(items))]
+    met: dict[str, int] = {}
+    turns = []
+    for item in shuffled:
+        met[item.group] = turn = met.get(item.group, 0) + 1
+        turns.append(turn)
+    chosen = np.argsort(turns, kind="stable")[:most]
+    return tuple(sorted((shuffled[i] for i in chosen), key=lambda item: item.name))

@@ -27,6 +27,7 @@ __all__ = [
     "RESAMPLES",
     "Draws",
     "Estimate",
+    "defined",
     "draw_photographs",
     "draw_pictures",
     "draw_scores",
@@ -41,6 +42,8 @@ __all__ = [
 CONFIDENCE = 0.95
 RESAMPLES = 2000
 CHUNK = 100
+DIGITS = 6
+"""Of numbers in records."""
 NOTHING = Answer(np.zeros((1, 1), np.float32), np.zeros((1, 1), bool), np.full((1, 1), NOT_LABELLED, np.uint8))
 """A picture without any label: of it every family counts zeros."""
 
@@ -53,6 +56,15 @@ class Estimate(NamedTuple):
     high: float
     pictures: int
     photographs: int
+
+    def to_dict(self, digits: int = DIGITS) -> dict[str, float | int | None]:
+        """Ready for JSON; what is undefined is None."""
+        return {name: defined(value, digits) for name, value in self._asdict().items()}
+
+
+def defined(value: float, digits: int = DIGITS) -> float | int | None:
+    """Rounded; None for nan, which JSON has not."""
+    return None if np.isnan(value) else value if isinstance(value, int) else round(float(value), digits)
 
 
 class Draws(NamedTuple):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
+from crackwise.errors import DataError
 from crackwise.evaluation.protocols.calibration import CALIBRATION_SCORES, count_calibration
 from crackwise.evaluation.protocols.connectivity import CONNECTIVITY_SCORES, count_connectivity
 from crackwise.evaluation.protocols.levels import LEVEL_SCORES, count_levels
@@ -15,7 +19,7 @@ from crackwise.evaluation.protocols.thinned import THINNED_SCORES, count_thinned
 from crackwise.evaluation.protocols.widths import WIDTH_SCORES, count_widths
 from crackwise.tally import FloatArray
 
-__all__ = ["FAMILIES", "SCORES", "scores_in", "scores_of"]
+__all__ = ["FAMILIES", "SCORES", "refuse_unknown", "scores_in", "scores_of"]
 
 FAMILIES: dict[str, Family] = {
     "mask": count_mask,
@@ -53,3 +57,15 @@ def scores_in(family: str) -> dict[str, Score]:
 def scores_of(counts: Counts, family: str = "mask") -> dict[str, FloatArray]:
     """Every score of a sum of counts; nan where it is undefined."""
     return {name: score.formula(counts) for name, score in scores_in(family).items()}
+
+
+def refuse_unknown(names: Iterable[str]) -> None:
+    """Refuse a name that no score has.
+
+    Raises:
+        DataError: there is one.
+    """
+    for name in names:
+        if name not in SCORES:
+            near = [each for each in SCORES if name in each] or difflib.get_close_matches(name, SCORES) or list(SCORES)
+            raise DataError(f"No score {name!r}; near it are {', '.join(near[:3])}. All stand in docs/protocols.md.")

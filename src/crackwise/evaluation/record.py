@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from crackwise.cascade import Cascade
 from crackwise.evaluation.answers.predictions import Predictions, Source
-from crackwise.evaluation.bootstrap import CONFIDENCE, RESAMPLES, Estimate
+from crackwise.evaluation.bootstrap import CONFIDENCE, RESAMPLES, defined
 from crackwise.evaluation.card.card import card_record
 from crackwise.evaluation.classification import PICTURE_SCORES, WHOLE_PICTURES
 from crackwise.evaluation.evaluate import Evaluation, Subset
@@ -20,10 +19,9 @@ from crackwise.evaluation.reliability import reliability
 from crackwise.evaluation.trust.record import trust_record
 from crackwise.predictor import Predictor
 
-__all__ = ["SCHEMA", "maker", "to_csv", "to_json"]
+__all__ = ["SCHEMA", "maker", "model_record", "protocol_record", "to_csv", "to_json"]
 
 SCHEMA = "crackwise.scores/1"
-DIGITS = 6
 COLUMNS = (
     *("set", "subset", "score", "averaging", "over", "tolerance_px"),
     *("thresholds", "value", "low", "high", "pictures", "photographs", "threshold", "threshold_source"),
@@ -49,10 +47,7 @@ def to_json(predictor: Source, evaluations: Mapping[str, Evaluation], *, seed: i
             "resamples": RESAMPLES,
             "seed": seed,
         },
-        "protocols": {
-            name: {"title": score.title, **score.protocol._asdict(), "definition": score.definition}
-            for name, score in SCORES.items()
-        },
+        "protocols": {name: protocol_record(name) for name in SCORES},
         "picture_protocols": {
             name: {"title": score.title, "over": score.over, "definition": score.definition}
             for name, score in PICTURE_SCORES.items()
@@ -63,6 +58,12 @@ def to_json(predictor: Source, evaluations: Mapping[str, Evaluation], *, seed: i
             for reference, evaluation in evaluations.items()
         },
     }
+
+
+def protocol_record(name: str) -> dict[str, Any]:
+    """What a score of the table is."""
+    score = SCORES[name]
+    return {"title": score.title, **score.protocol._asdict(), "definition": score.definition}
 
 
 def model_record(predictor: Predictor) -> dict[str, Any]:
@@ -85,6 +86,7 @@ def set_record(evaluation: Evaluation) -> dict[str, Any]:
         "absent": evaluation.question.absent,
         "open_close": evaluation.question.open_close,
         "noise": evaluation.question.noise,
+        "noise_seed": evaluation.question.noise_seed if evaluation.question.noise else None,
         "threshold": evaluation.threshold,
         "threshold_source": evaluation.threshold_source,
         "threshold_chosen": evaluation.chosen.to_dict() if evaluation.chosen else None,
@@ -106,7 +108,7 @@ def subset_record(evaluation: Evaluation, subset: Subset) -> dict[str, Any]:
         "pictures": scores["per_image_f1"].pictures,
         "photographs": scores["per_image_f1"].photographs,
         "crack_free_pictures": scores["false_alarm_share"].pictures,
-        "scores": {name: score_record(estimate) for name, estimate in scores.items()},
+        "scores": {name: estimate.to_dict() for name, estimate in scores.items()},
     }
 
 
@@ -121,20 +123,10 @@ def judgement_record(judgement: Judgement) -> dict[str, Any]:
             name: int(getattr(counts, name))
             for name in ("true_negatives", "false_positives", "false_negatives", "true_positives")
         },
-        "scores": {name: score_record(estimate) for name, estimate in judgement.estimates.items()},
+        "scores": {name: estimate.to_dict() for name, estimate in judgement.estimates.items()},
         "undefined": dict(judgement.undefined),
         "reliability": [{key: defined(v) for key, v in each._asdict().items()} for each in reliability(counts)],
     }
-
-
-def score_record(estimate: Estimate) -> dict[str, float | int | None]:
-    """One number with its interval and what it rests on."""
-    return {name: defined(value) for name, value in estimate._asdict().items()}
-
-
-def defined(value: float) -> float | int | None:
-    """Rounded to ``DIGITS``; None for nan, which JSON has not."""
-    return None if math.isnan(value) else round(value, DIGITS)
 
 
 def to_csv(evaluations: Mapping[str, Evaluation]) -> str:
@@ -152,10 +144,10 @@ def csv_rows(evaluations: Mapping[str, Evaluation]) -> Iterator[tuple[Any, ...]]
         level = evaluation.threshold, evaluation.threshold_source
         for subset, scores in evaluation.scores.items():
             for name, estimate in scores.items():
-                protocol, cells = SCORES[name].protocol, score_record(estimate).values()
+                protocol, cells = SCORES[name].protocol, estimate.to_dict().values()
                 at = level if protocol.thresholds == "one" else (None, None)
                 yield reference, subset, name, *protocol, *cells, *at
         for subset, judgement in evaluation.judgements.items():
             for name, estimate in judgement.estimates.items():
                 of_whole = WHOLE_PICTURES, PICTURE_SCORES[name].over, None, None
-                yield reference, subset, name, *of_whole, *score_record(estimate).values(), *level
+                yield reference, subset, name, *of_whole, *estimate.to_dict().values(), *level

@@ -1,21 +1,18 @@
-"""An evaluation in MLflow: its scores as metrics, its files as artifacts."""
+"""What was judged, in MLflow: scores as metrics, files as artifacts."""
 
 from __future__ import annotations
 
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from crackwise.errors import CrackwiseError, needs_extra
 from crackwise.evaluation.compare.kept import folders_of
 
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
-
-__all__ = ["log_evaluation"]
+__all__ = ["log_evaluation", "log_run"]
 
 FILES = ("scores.json", "scores.csv", "report.html")
 NOT_IN_NAMES = re.compile(r"[^\w\-./ ]")
@@ -34,40 +31,47 @@ def log_evaluation(address: str, out: Path) -> str:
         MissingExtraError: MLflow is not installed.
         CrackwiseError: it cannot log there.
     """
+    record = json.loads((out / FILES[0]).read_text(encoding="utf-8"))
+    files = [out / name for name in FILES]
+    return log_run(address, f"evaluation of {maker_of(record)}", parameters(record), metrics(record), files)
+
+
+def log_run(
+    address: str, name: str, texts: Mapping[str, str], numbers: Mapping[str, float], files: Sequence[Path] = ()
+) -> str:
+    """A run of MLflow that is over at once: texts, numbers and files that lie on disk already; its number.
+
+    Raises:
+        MissingExtraError: MLflow is not installed.
+        CrackwiseError: it cannot log there.
+    """
     with needs_extra("mlflow"):
         from mlflow import MlflowClient
+        from mlflow.entities import Metric, Param
         from mlflow.exceptions import MlflowException
 
         from crackwise.training.run import EXPERIMENT
-    record = json.loads((out / FILES[0]).read_text(encoding="utf-8"))
+    now = int(time.time() * 1000)
+    params = [Param(NOT_IN_NAMES.sub("_", key), text) for key, text in texts.items()]
+    values = [Metric(NOT_IN_NAMES.sub("_", key), value, now, 0) for key, value in numbers.items()]
     try:
         client = MlflowClient(address)
         experiment = client.get_experiment_by_name(EXPERIMENT)
         number = experiment.experiment_id if experiment else client.create_experiment(EXPERIMENT)
-        run: str = client.create_run(number, run_name=f"evaluation of {maker_of(record)}").info.run_id
-        fill(client, run, record, out)
+        run: str = client.create_run(number, run_name=name).info.run_id
+        for start in range(0, len(params), AT_ONCE):
+            client.log_batch(run, params=params[start : start + AT_ONCE])
+        for start in range(0, len(values), AT_ONCE):
+            client.log_batch(run, metrics=values[start : start + AT_ONCE])
+        for path in files:
+            client.log_artifact(run, str(path))
+        client.set_terminated(run)
     except (MlflowException, OSError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise CrackwiseError(
-            f"The scores lie in {str(out)!r}, but MLflow at {address!r} did not take them: {reason}."
+            f"The results are written, but MLflow at {address!r} did not take them: {reason}."
         ) from error
     return run
-
-
-def fill(client: MlflowClient, run: str, record: Mapping[str, Any], out: Path) -> None:
-    """Numbers, texts and files into a run, which is then over."""
-    from mlflow.entities import Metric, Param
-
-    now = int(time.time() * 1000)
-    texts = [Param(key, text) for key, text in parameters(record).items()]
-    numbers = [Metric(key, value, now, 0) for key, value in metrics(record).items()]
-    for start in range(0, len(texts), AT_ONCE):
-        client.log_batch(run, params=texts[start : start + AT_ONCE])
-    for start in range(0, len(numbers), AT_ONCE):
-        client.log_batch(run, metrics=numbers[start : start + AT_ONCE])
-    for name in FILES:
-        client.log_artifact(run, str(out / name))
-    client.set_terminated(run)
 
 
 def maker_of(record: Mapping[str, Any]) -> str:
@@ -80,7 +84,7 @@ def parameters(record: Mapping[str, Any]) -> dict[str, str]:
     """What the scores depend on."""
     folders = folders_of(record["sets"])
     of_sets = {
-        NOT_IN_NAMES.sub("_", f"{what} {folders[reference]}"): str(of_set[what])
+        f"{what} {folders[reference]}": str(of_set[what])
         for reference, of_set in record["sets"].items()
         for what in ("threshold", "threshold_source")
     }
@@ -92,7 +96,7 @@ def metrics(record: Mapping[str, Any]) -> dict[str, float]:
     """Every defined score by its name in MLflow."""
     folders = folders_of(record["sets"])
     return {
-        NOT_IN_NAMES.sub("_", f"{folders[ref]}{'' if subset == 'all' else ' without leaking'}/{name}"): score["value"]
+        f"{folders[ref]}{'' if subset == 'all' else ' without leaking'}/{name}": score["value"]
         for ref, of_set in record["sets"].items()
         for kind in ("subsets", "judgements")
         for subset, part in of_set[kind].items()

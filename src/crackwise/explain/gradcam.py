@@ -61,7 +61,7 @@ def cam(subject: Subject, question: Question, options: Options, title: str) -> H
     net = subject.network(title)
     image = tensor_of(question.pixels, net).requires_grad_()  # a frozen network would have no gradient without
     with one_look(net) as was_several, torch.enable_grad():
-        layer = choose_layer(net, layers_of(net, image), options.layer)
+        layer = choose_layer(net, layers_of(net, image), options.layer, coarsest_px=subject.coarsest_px)
         score = RegionScore(net, question.class_index, question.region)
         grid = cells_of(net, layer, score, image)
         value = float(score(image).detach()[0])

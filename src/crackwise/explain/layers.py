@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -30,6 +31,8 @@ class Layer(NamedTuple):
     channels_last: bool
     calls: int
     """How often it runs for one picture."""
+    stride_px: float
+    """Rows of the picture to one of its map; 0 for tokens."""
 
 
 def layers_of(net: nn.Module, image_1CHW: Tensor) -> dict[str, Layer]:
@@ -57,10 +60,16 @@ def layers_of(net: nn.Module, image_1CHW: Tensor) -> dict[str, Layer]:
             handle.remove()
     gradients = torch.autograd.grad(answer.sum(), list(outputs.values()), allow_unused=True) if outputs else ()
     return {
-        name: Layer(name, tuple(output.shape), has_channels_last(modules[name], output), calls[name])
+        name: layer_of(name, modules[name], output, calls[name], image_1CHW.shape[-2])
         for (name, output), gradient in zip(outputs.items(), gradients, strict=True)
         if gradient is not None
     }
+
+
+def layer_of(name: str, module: nn.Module, output: Tensor, calls: int, height_px: int) -> Layer:
+    """What is to know of a layer by its output."""
+    last = has_channels_last(module, output)
+    return Layer(name, tuple(output.shape), last, calls, 0.0 if last else height_px / output.shape[-2])
 
 
 def has_channels_last(module: nn.Module, output: Tensor) -> bool:
@@ -73,15 +82,18 @@ def has_channels_last(module: nn.Module, output: Tensor) -> bool:
     return last != second and (linear or any(norm.normalized_shape[-1] == last for norm in norms))
 
 
-def choose_layer(net: nn.Module, layers: Mapping[str, Layer], name: str | None) -> Layer:
+def choose_layer(
+    net: nn.Module, layers: Mapping[str, Layer], name: str | None, *, coarsest_px: float = math.inf
+) -> Layer:
     """The layer of a name, or the default: the last block of the encoder, of one with tokens its first normalisation.
 
-    A network that names no encoder is searched for repeated blocks as a whole.
+    ``coarsest_px``: blocks of a larger stride are passed over where there are others. A network that names no encoder
+    is searched for repeated blocks as a whole.
 
     Raises:
         ModelError: no such layer runs, or it runs several times for a picture.
     """
-    found = default_of(net, layers) if name is None else layers.get(name)
+    found = default_of(net, layers, coarsest_px) if name is None else layers.get(name)
     if found is None:
         near = difflib.get_close_matches(name or "", layers, n=SHOWN_LAYERS, cutoff=0.3)
         shown = near or list(layers)[-SHOWN_LAYERS:]
@@ -94,16 +106,16 @@ def choose_layer(net: nn.Module, layers: Mapping[str, Layer], name: str | None) 
     return found
 
 
-def default_of(net: nn.Module, layers: Mapping[str, Layer]) -> Layer | None:
-    """The last block that can be read; where no block can, the last layer that is larger than one cell."""
+def default_of(net: nn.Module, layers: Mapping[str, Layer], coarsest_px: float) -> Layer | None:
+    """The last block that can be read and is fine enough, else the last; without blocks the last map of many cells."""
     try:
         anatomy = anatomy_of(net)
     except ModelError:
         anatomy = Anatomy(head=(), scopes={}, encoder="")
-    for block, _ in reversed(list(named_blocks(net, anatomy))):
-        for name in (*(f"{block}.{norm}" for norm in NORMS), block):
-            if name in layers and layers[name].calls == 1:
-                return layers[name]
+    named = [[*(f"{block}.{norm}" for norm in NORMS), block] for block, _ in reversed(list(named_blocks(net, anatomy)))]
+    blocks = [layers[name] for names in named for name in names if name in layers and layers[name].calls == 1]
+    if blocks:
+        return next((block for block in blocks if block.stride_px <= coarsest_px), blocks[0])
     maps = [layer for layer in layers.values() if not layer.channels_last and min(layer.shape[-2:]) > 1]
     return maps[-1] if maps else None
 

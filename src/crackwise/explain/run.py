@@ -13,6 +13,7 @@ import numpy as np
 
 from crackwise.errors import CrackwiseError
 from crackwise.evaluation.drawing import jpeg_source, png_source
+from crackwise.evaluation.record import model_record as model_of
 from crackwise.explain.drawing import draw_heat_over, draw_key, draw_region
 from crackwise.explain.heat import Heat, Options
 from crackwise.explain.question import EVERYTHING, Place, Question, ask, ask_whole
@@ -55,22 +56,32 @@ def explain_one(
     Raises:
         CrackwiseError: as the explainers and `ask`; or no method fits.
     """
+    named = asked_of(subject, methods)
     pixels = read_image(image)
-    fitting = [name for name in methods if not (explainer_of(name).of_pixels_only and subject.answers_pictures)]
-    if not fitting:
+    whole = ask_whole(subject, pixels, class_name)
+    asks_region = any(EXPLAINERS[name].over_region for name in named)
+    region = ask(subject, pixels, place, class_name) if asks_region else whole
+    questions = {name: region if EXPLAINERS[name].over_region else whole for name in named}
+    maps = {name: EXPLAINERS[name].explain(subject, questions[name], options) for name in named}
+    return Explained(subject.name, region, maps)
+
+
+def asked_of(subject: Subject, methods: Sequence[str]) -> list[str]:
+    """The methods that say something of a model.
+
+    Raises:
+        CrackwiseError: none does, there is none of a name, or one needs a network that a model file has not.
+    """
+    named = [name for name in methods if not (explainer_of(name).of_pixels_only and subject.answers_pictures)]
+    if not named:
         raise CrackwiseError(
             f"{subject.name!r} answers once for a whole picture: {', '.join(methods)} says nothing of it. Pass "
             "--method gradcam or kernelshap."
         )
-    for name in fitting:
+    for name in named:
         if EXPLAINERS[name].needs_network:
             subject.network(name)  # said before anything is computed
-    whole = ask_whole(subject, pixels, class_name)
-    asks_region = any(EXPLAINERS[name].over_region for name in fitting)
-    region = ask(subject, pixels, place, class_name) if asks_region else whole
-    questions = {name: region if EXPLAINERS[name].over_region else whole for name in fitting}
-    maps = {name: EXPLAINERS[name].explain(subject, questions[name], options) for name in fitting}
-    return Explained(subject.name, region, maps)
+    return named
 
 
 def explain_pictures(
@@ -86,25 +97,37 @@ def explain_pictures(
 ) -> dict[str, Any]:
     """Explain every picture and write its overlays and arrays, ``explain.json`` and ``explain.html`` into ``out``.
 
-    Returns the record. ``told`` hears of every model that is done with a picture.
+    Returns the record. ``told`` hears of every model that is done with a picture. A picture that a model says nothing
+    of, or that cannot be read, is told and recorded under ``errors``, and the others follow.
 
     Raises:
-        CrackwiseError: as `explain_one`; or ``out`` cannot be written to.
+        CrackwiseError: a method fits no model, no picture was explained, or ``out`` cannot be written to.
     """
+    for subject in subjects:
+        asked_of(subject, methods)
     stems = numbered([image.stem for image in images])
-    pictures, panels = [], []
+    pictures, panels, errors = [], [], []
     for image, stem in zip(images, stems, strict=True):
         entries, rows = [], []
         for subject in subjects:
-            explained = explain_one(subject, image, methods, place=place, class_name=class_name, options=options)
+            try:
+                explained = explain_one(subject, image, methods, place=place, class_name=class_name, options=options)
+            except CrackwiseError as error:
+                errors.append({"source": image.name, "model": subject.name, "error": str(error)})
+                told(f"{image.name}, {subject.name}: {error}")
+                continue
             entries += list(write_maps(out, stem, explained))
             rows.append(row_of(explained))
             told(f"{image.name}, {subject.name}: {', '.join(explained.maps)}")
-        height, width = rows[0]["size"]
-        about = {"source": image.name, "sha256": sha256_of(image), "height_px": height, "width_px": width}
-        pictures.append({**about, "maps": entries})
-        panels.append({"title": image.name, "rows": rows})
-    record = {"schema": SCHEMA, "models": [model_record(each) for each in subjects], "pictures": pictures}
+        if rows:
+            height, width = rows[0]["size"]
+            about = {"source": image.name, "sha256": sha256_of(image), "height_px": height, "width_px": width}
+            pictures.append({**about, "maps": entries})
+            panels.append({"title": image.name, "rows": rows})
+    if not pictures:
+        raise CrackwiseError(f"Nothing was explained. {errors[0]['source']}: {errors[0]['error']}")
+    models = [model_record(each) for each in subjects]
+    record = {"schema": SCHEMA, "models": models, "pictures": pictures, "errors": errors}
     write_atomically(out / "explain.json", f"{json.dumps(record, indent=2, ensure_ascii=False)}\n".encode())
     keys = {"key": png_source(draw_key(signed=False)), "signed_key": png_source(draw_key(signed=True))}
     page = template_of("crackwise.explain", "page.html").render(record=record, panels=panels, **keys)
@@ -119,15 +142,9 @@ def numbered(names: Sequence[str]) -> list[str]:
 
 def model_record(subject: Subject) -> dict[str, Any]:
     """What a model is."""
-    predictor = subject.predictor
-    return {
-        "name": subject.name,
-        "title": f"{predictor.card.name} {predictor.card.version}",
-        "network": predictor.card.model,
-        "sha256": predictor.sha256,
-        "runtime": predictor.runtime,
-        "threshold": predictor.card.threshold,
-    }
+    card = subject.predictor.card
+    about = {"title": f"{card.name} {card.version}", "network": card.model, "threshold": card.threshold}
+    return model_of(subject.predictor) | {"name": subject.name} | about
 
 
 def write_maps(out: Path, stem: str, explained: Explained) -> Iterator[dict[str, Any]]:

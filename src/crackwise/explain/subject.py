@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,9 +19,11 @@ from crackwise.errors import ModelError
 from crackwise.models import MODELS
 from crackwise.models.mobilenet import MobileNetFPN
 from crackwise.predictor import Predictor
+from crackwise.trust.temperature import Tempered
 
 __all__ = ["Subject", "log_odds", "one_look", "open_subjects", "subject_of", "tensor_of"]
 
+FINE_PX = 16.0
 SMALLEST = 1e-6
 """Probabilities are kept this far from 0 and 1 before they become logits."""
 
@@ -39,6 +42,11 @@ class Subject:
         """Whether it answers once for a whole picture."""
         row = MODELS.get(self.predictor.card.model)
         return row is not None and row.answers == "pictures"
+
+    @property
+    def coarsest_px(self) -> float:
+        """The largest stride of a layer that Grad-CAM reads by default: a segmenter's deepest may know no places."""
+        return math.inf if self.answers_pictures else FINE_PX
 
     def network(self, method: str) -> nn.Module:
         """The network, for a method that needs its gradients or its layers.
@@ -111,7 +119,8 @@ def subject_of(source: str, name: str) -> Subject:
         ModelError: as `load_predictor`.
     """
     predictor = load_predictor(source)
-    return Subject(name, predictor, predictor.graph.net if isinstance(predictor, TorchPredictor) else None)
+    runs = predictor.raw if isinstance(predictor, Tempered) else predictor
+    return Subject(name, predictor, runs.graph.net if isinstance(runs, TorchPredictor) else None)
 
 
 def open_subjects(sources: Sequence[str]) -> list[Subject]:

@@ -20,7 +20,7 @@ with needs_extra("lab"):
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-__all__ = ["FAINT", "INK", "SERIES", "new_figure", "to_png", "to_svg"]
+__all__ = ["FAINT", "INK", "SERIES", "broken", "new_figure", "to_png", "to_svg"]
 
 INK, FAINT = "#1c2430", "#dde2e8"
 SERIES = ("#0072b2", "#b35900", "#00795a", "#a3457d", "#8a6d00", "#2f6f8f", "#5a6675")
@@ -95,3 +95,14 @@ def to_png(figure: Figure, dots_per_inch: int = 120) -> bytes:
         FigureCanvasAgg(figure)
         figure.savefig(content, format="png", dpi=dots_per_inch, facecolor="white")
     return content.getvalue()
+
+
+def broken(label: str, characters: int) -> str:
+    """A label on lines of at most so many characters, parted where names have joints, if they have any."""
+    lines = [""]
+    for piece in label.replace(" ", " \0").replace(":", ":\0").replace("/", "/\0").split("\0"):
+        if lines[-1] and len((lines[-1] + piece).rstrip()) > characters:
+            lines.append("")
+        lines[-1] += piece
+    cut = [line.strip()[i : i + characters] for line in lines for i in range(0, max(1, len(line.strip())), characters)]
+    return "\n".join(cut)

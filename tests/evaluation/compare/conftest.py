@@ -49,7 +49,8 @@ def leave(out, walls, masks, *, labels=crack, pictures=range(PICTURES), group="{
         [encode_png(mask * np.uint8(255)) for mask in drawn.values()],
     )
     write_kept(out, out.name, out.name.encode().hex(), {str(walls): kept})
-    asked = {"class": "crack", "phrase": None, "absent": False, "open_close": False, "noise": None} | told
+    asked = {"class": "crack", "phrase": None, "absent": False, "open_close": False, "noise": None}
+    asked |= {"noise_seed": None} | told
     record = {"sets": {str(walls): {**asked, "leaks": {"pictures": list(leaks)}}}}
     (out / "scores.json").write_text(json.dumps(record))
     return out

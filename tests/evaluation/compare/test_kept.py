@@ -74,7 +74,7 @@ def test_masks_that_no_evaluation_left_stay(tmp_path):
     (tmp_path / COUNTS_FILE).unlink()
     (tmp_path / "masks").mkdir(exist_ok=True)
     (tmp_path / "masks" / "label.png").touch()
-    with pytest.raises(CrackwiseError, match="is there already"):
+    with pytest.raises(CrackwiseError, match="may be labels"):
         write_kept(tmp_path, "a", "1", {"x": some_set(["x/a1"])})
     assert [path.name for path in tmp_path.rglob("*")] == ["masks", "label.png"]
 

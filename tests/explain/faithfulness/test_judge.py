@@ -11,7 +11,7 @@ import torch
 
 from crackwise.data.folder import open_items
 from crackwise.errors import DataError
-from crackwise.explain.faithfulness.judge import FAITHFULNESS, Conditions, choose_items, fitting, judge
+from crackwise.explain.faithfulness.judge import FAITHFULNESS, Conditions, fitting, judge
 from crackwise.explain.faithfulness.record import to_csv, write_judged
 from crackwise.explain.faithfulness.tracking import log_means
 from crackwise.explain.heat import Options
@@ -82,9 +82,10 @@ def test_the_means_can_be_logged(corners: str, tmp_path: Path, monkeypatch: pyte
     record = write_judged(judged, [model_record(subject)], "corners", CONDITIONS, tmp_path / "out")
     log_means(record, "http://there")
     client.assert_called_once_with("http://there")
-    logged = {call.args[1]: call.args[2] for call in client.return_value.log_metric.call_args_list}
+    batches = [call.kwargs for call in client.return_value.log_batch.call_args_list]
+    logged = {each.key: each.value for batch in batches for each in batch.get("metrics", ())}
     assert logged["known/gradcam/energy"] == record["found"]["known"]["gradcam"]["scores"]["energy"]["value"]
-    params = {call.args[1]: call.args[2] for call in client.return_value.log_param.call_args_list}
+    params = {each.key: each.value for batch in batches for each in batch.get("params", ())}
     assert params["baseline"] == "mean"
 
 
@@ -93,11 +94,3 @@ def test_what_a_model_has_no_answer_for_is_left_out(corners: str) -> None:
     assert fitting(file, list(EXPLAINERS)) == ["kernelshap", "activation", "probability", "chance"]
     with pytest.raises(DataError, match="predicts no crack in any of 1 pictures"):
         judge(as_subject(CornerNet()), open_items(corners)[2:], ["chance"], CONDITIONS)
-
-
-def test_pictures_are_drawn_by_the_seed_and_keep_their_order(corners: str) -> None:
-    items = open_items(corners)
-    assert choose_items(items, 9, 0) == list(items)
-    chosen = choose_items(items, 2, 1)
-    assert chosen == choose_items(items, 2, 1)
-    assert chosen == sorted(chosen, key=lambda item: item.name)

@@ -13,7 +13,8 @@ from crackwise.errors import DataError
 from crackwise.evaluation.answers.predictions import Predictions, Source
 from crackwise.evaluation.answers.view import Question, view
 from crackwise.evaluation.pictures import are_of_whole_pictures
-from crackwise.tally import NOT_LABELLED
+from crackwise.evaluation.protocols.answer import Answer
+from crackwise.evaluation.protocols.levels import THRESHOLDS, Levels, at_thresholds, count_levels
 from crackwise.training.validation import SetCounts, best_threshold
 
 if TYPE_CHECKING:  # the module imports torch, and a model file needs none
@@ -24,8 +25,8 @@ __all__ = ["CHOSEN_BY", "Choice", "Level", "ThresholdSource", "apart", "choose_t
 ThresholdSource = Literal["card", "given", "default", "chosen on other pictures", "swept on the test set"]
 CHOSEN_BY = ("f1", "iou", "f1@2")
 """Pooled scores that a threshold can be chosen by."""
-STEPS = np.arange(1, 100) / 100
-"""The thresholds of a sweep."""
+STEPS = np.arange(1, THRESHOLDS + 1) / (THRESHOLDS + 1)
+"""The thresholds of a sweep, those of the family ``levels``."""
 
 
 class Choice(NamedTuple):
@@ -91,24 +92,14 @@ def sweep(source: Source, items: Iterable[Item], reference: str, question: Quest
     Raises:
         DataError: labels of whole pictures.
     """
-    predicted, both, n_true, n = np.zeros(len(STEPS)), np.zeros(len(STEPS)), 0, 0
-    for probability, target in answers(source, items, question):
-        values = probability[target != NOT_LABELLED]
-        truth = target[target != NOT_LABELLED] == 1
-        predicted += reaching(values)
-        both += reaching(values[truth])
-        n_true += int(truth.sum())
-        n += 1
-    f1 = 2 * both / np.maximum(predicted + n_true, 1)
+    pictures = [count_levels(Answer(p, p >= 0.5, target)) for p, target in answers(source, items, question)]
+    total = Levels(*(np.sum(field, axis=0) for field in zip(*pictures, strict=True)))
+    found, false, n_true = at_thresholds(total.true_at), at_thresholds(total.false_at), total.true_at.sum()
+    f1 = 2 * found / np.maximum(found + false + n_true, 1)
     best = np.flatnonzero(f1 == f1.max())
     index = int(best[len(best) // 2]) if n_true else int(np.argmin(np.abs(STEPS - 0.5)))
     value = float(f1[index]) if n_true else float("nan")
-    return Level(float(STEPS[index]), "swept on the test set", Choice(reference, "f1", value, n))
-
-
-def reaching(values: NDArray[np.float32]) -> NDArray[np.float64]:
-    """How many values are at or above each of ``STEPS``."""
-    return len(values) - np.searchsorted(np.sort(values), STEPS.astype(np.float32)).astype(np.float64)
+    return Level(float(STEPS[index]), "swept on the test set", Choice(reference, "f1", value, len(pictures)))
 
 
 def answers(

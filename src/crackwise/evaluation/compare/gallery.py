@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from crackwise.evaluation.answers.view import target_of
 from crackwise.evaluation.compare.kinds import KINDS, Failure, failure_of
-from crackwise.evaluation.compare.pictures import mask_at, show, target_of
+from crackwise.evaluation.compare.pictures import mask_at, show
 from crackwise.evaluation.compare.results import Contest
 from crackwise.evaluation.drawing import draw_errors, jpeg_source, side_by_side
 from crackwise.evaluation.page import Example
@@ -42,7 +43,7 @@ def find_failures(contest: Contest, items: Sequence[Item]) -> dict[str, Failures
     found: dict[str, dict[int, Failure]] = {model: {} for model in contest.models}
     for i, item in enumerate(items):
         masks = {model: mask_at(kept.masks[i]) for model, kept in contest.models.items()}
-        target = target_of(contest, item, next(iter(masks.values())).shape[:2])
+        target = target_of(item, contest.question, next(iter(masks.values())).shape[:2])
         for model, mask in masks.items():
             by_file = {contest.sha256[name]: other for name, other in masks.items()}
             del by_file[contest.sha256[model]]

@@ -23,7 +23,7 @@ from crackwise.errors import CrackwiseError, DataError
 from crackwise.evaluation.bootstrap import NOTHING
 from crackwise.evaluation.metrics import FAMILIES
 from crackwise.evaluation.protocols.score import Counts
-from crackwise.imaging.files import refuse_filled, refuse_unwritable, write_atomically, write_folder
+from crackwise.imaging.files import refuse_unwritable, write_atomically, write_folder
 from crackwise.tally import FloatArray
 
 __all__ = [
@@ -128,8 +128,9 @@ def refuse_place(out: Path) -> None:
         CrackwiseError: it cannot be written to, or holds ``masks`` that no evaluation left, such as labels.
     """
     refuse_unwritable(out)
-    if not (out / COUNTS_FILE).is_file():
-        refuse_filled(out / MASKS)
+    masks = out / MASKS
+    if not (out / COUNTS_FILE).is_file() and masks.exists() and not (masks.is_dir() and not any(masks.iterdir())):
+        raise CrackwiseError(f"{str(masks)!r} was left by no evaluation, and may be labels; choose another --out.")
 
 
 def clear_kept(out: Path) -> None:

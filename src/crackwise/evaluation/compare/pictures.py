@@ -10,17 +10,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from crackwise.data.masks import read_mask
 from crackwise.errors import DataError, needs_extra
+from crackwise.evaluation.answers.view import made_worse, target_of
 from crackwise.evaluation.compare.results import Contest
 from crackwise.evaluation.drawing import draw_errors, paint
 from crackwise.imaging.image import read_image
-from crackwise.report.plot import new_figure, to_png
+from crackwise.imaging.overlay import shrink
+from crackwise.report.plot import broken, new_figure, to_png
 
 if TYPE_CHECKING:  # the module imports torch
     from crackwise.data.folder import Item
 
-__all__ = ["Shown", "choose", "draw_figure", "ious_of", "items_of", "mask_at", "panels_of", "show", "target_of"]
+__all__ = ["Shown", "choose", "draw_figure", "ious_of", "items_of", "mask_at", "panels_of", "show"]
 
 PANEL_IN = 2.1
 PANEL_PX = 360
@@ -92,20 +93,13 @@ def mask_at(path: Path) -> Mask:
     return np.asarray(pixels > 127)
 
 
-def target_of(contest: Contest, item: Item, shape: tuple[int, int]) -> NDArray[np.uint8]:
-    """The label plane (h, w) that the contest is about: 0, 1 and 255 = not labelled."""
-    if contest.absent:
-        return np.zeros(shape, np.uint8)
-    return np.asarray(read_mask(item.mask, shape, (contest.class_name,))[0])
-
-
 def show(contest: Contest, items: Sequence[Item], places: Sequence[int]) -> Iterator[Shown]:
     """Some of the pictures, opened one by one."""
     ious = ious_of(contest)
     for i in places:
-        photo = read_image(items[i].image)
+        photo = made_worse(read_image(items[i].image), items[i], contest.question.noise, contest.question.noise_seed)
         masks = {model: mask_at(kept.masks[i]) for model, kept in contest.models.items()}
-        target = target_of(contest, items[i], photo.shape[:2])
+        target = target_of(items[i], contest.question, photo.shape[:2])
         yield Shown(items[i].name, photo, target, masks, {model: float(ious[model][i]) for model in masks})
 
 
@@ -119,15 +113,7 @@ def panels_of(shown: Shown) -> dict[str, Pixels]:
     drawn = {"photograph": shown.photo, "truth": truth}
     for model, mask in shown.masks.items():
         drawn[model] = draw_errors(black, shown.target, mask)
-    return {head: small(pixels) for head, pixels in drawn.items()}
-
-
-def small(pixels: Pixels) -> Pixels:
-    """No longer than `PANEL_PX`."""
-    height, width = pixels.shape[:2]
-    scale = min(1.0, PANEL_PX / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return {head: shrink(pixels, PANEL_PX) for head, pixels in drawn.items()}
 
 
 def draw_figure(rows: Sequence[Shown]) -> bytes:
@@ -142,7 +128,7 @@ def draw_figure(rows: Sequence[Shown]) -> bytes:
             place.set_xlabel(f"IoU {line.ious[head]:.2f}" if is_number(line.ious.get(head)) else "")
         row[0].set_xlabel(line.name.rpartition("/")[2], fontsize=9)
     for place, head in zip(np.atleast_2d(axes)[0], panels_of(rows[0]), strict=True):
-        place.set_title(broken(head), fontsize=11)
+        place.set_title(broken(head, TITLE_CHARACTERS), fontsize=11)
     return to_png(figure)
 
 
@@ -157,14 +143,3 @@ def draw_panel(axes: Any, pixels: Pixels) -> None:
     axes.grid(False)
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
-
-
-def broken(name: str) -> str:
-    """A name on lines of at most `TITLE_CHARACTERS`, parted at blanks where there are any."""
-    lines = [""]
-    for word in name.split(" "):
-        if lines[-1] and len(f"{lines[-1]} {word}") > TITLE_CHARACTERS:
-            lines.append(word)
-        else:
-            lines[-1] = f"{lines[-1]} {word}".strip()
-    return "\n".join(line[i : i + TITLE_CHARACTERS] for line in lines for i in range(0, len(line), TITLE_CHARACTERS))

@@ -7,14 +7,13 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from crackwise.evaluation.bootstrap import CONFIDENCE, RESAMPLES
+from crackwise.evaluation.bootstrap import CONFIDENCE, RESAMPLES, defined
 from crackwise.evaluation.compare.gallery import Failures
 from crackwise.evaluation.compare.kinds import FAILURE_IOU, KINDS
 from crackwise.evaluation.compare.pairs import ALPHA, Pair, Rivals
 from crackwise.evaluation.compare.permutation import DRAWS, EXACT_PHOTOGRAPHS
 from crackwise.evaluation.compare.results import Contest
-from crackwise.evaluation.metrics import SCORES
-from crackwise.evaluation.record import defined, score_record
+from crackwise.evaluation.record import protocol_record
 
 __all__ = ["SCHEMA", "Compared", "to_csv", "to_json"]
 
@@ -54,14 +53,7 @@ def to_json(compared: Sequence[Compared], notes: Sequence[str], *, seed: int) ->
             "resamples": RESAMPLES,
             "seed": seed,
         },
-        "scores": {
-            name: {
-                "title": SCORES[name].title,
-                **SCORES[name].protocol._asdict(),
-                "definition": SCORES[name].definition,
-            }
-            for name in scores
-        },
+        "scores": {name: protocol_record(name) for name in scores},
         "kinds": {name: {"title": kind.title, "rule": kind.rule} for name, kind in KINDS.items()},
         "failure_iou": FAILURE_IOU,
         "notes": list(notes),
@@ -73,8 +65,8 @@ def set_record(compared: Compared) -> dict[str, Any]:
     """One set of the record."""
     contest = compared.contest
     return {
-        "class": contest.class_name,
-        "noise": contest.noise,
+        "class": contest.question.class_name,
+        "noise": contest.question.noise,
         "pictures": len(contest.names),
         "photographs": len(set(contest.groups)),
         "left_out": dict(contest.left_out),
@@ -85,7 +77,7 @@ def set_record(compared: Compared) -> dict[str, Any]:
         },
         "scores": {
             name: {
-                "models": {model: score_record(estimate) for model, estimate in rivals.estimates.items()},
+                "models": {model: estimate.to_dict() for model, estimate in rivals.estimates.items()},
                 "pairs": [pair_record(pair) for pair in rivals.pairs],
             }
             for name, rivals in compared.rivals.items()
@@ -108,7 +100,7 @@ def pair_record(pair: Pair) -> dict[str, Any]:
     return {
         "first": pair.first,
         "second": pair.second,
-        "difference": score_record(pair.difference),
+        "difference": pair.difference.to_dict(),
         "p": defined(pair.p),
         "p_holm": defined(pair.p_holm),
         "outcome": pair.outcome,
@@ -126,7 +118,7 @@ def to_csv(compared: Sequence[Compared]) -> str:
         for name, rivals in each.rivals.items():
             for pair in rivals.pairs:
                 values = (defined(rivals.estimates[model].value) for model in (pair.first, pair.second))
-                value, low, high, pictures, photographs = score_record(pair.difference).values()
+                value, low, high, pictures, photographs = pair.difference.to_dict().values()
                 found = value, low, high, defined(pair.p), defined(pair.p_holm), pair.outcome, pair.reason
                 row = each.contest.reference, name, pair.first, pair.second, *values, *found, pictures, photographs
                 table.writerow(row)

@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 
 from crackwise.errors import DataError
+from crackwise.evaluation.answers.view import Question
 from crackwise.evaluation.compare.kept import Kept, KeptSet, read_kept
 from crackwise.evaluation.metrics import SCORES
 from crackwise.evaluation.protocols.score import Counts
 
 __all__ = ["Contest", "read_contests"]
 
-ASKED_OF_PICTURES = ("class", "absent", "noise")
+ASKED_OF_PICTURES = ("class", "absent", "noise", "noise_seed")
 """Questions that two results must share: they make other pictures or other labels of the same files."""
 ASKED_OF_MODELS = ("phrase", "open_close")
 """Questions that belong to how a model is used; where they differ the page says so."""
@@ -37,9 +38,8 @@ class Contest:
     """Their pictures in the order of ``names``."""
     sha256: Mapping[str, str]
     """Of each model's file: several results may be of one model."""
-    class_name: str
-    absent: bool
-    noise: str | None
+    question: Question
+    """What all of them were asked: which class, and which noise the pictures were under."""
     left_out: Mapping[str, int]
     """Model to how many pictures it has met; they are left out for all models."""
     notes: tuple[str, ...]
@@ -160,9 +160,7 @@ def contest_of(
         models[first].groups,
         models,
         sha256,
-        record["class"],
-        record["absent"],
-        record["noise"],
+        Question(record["class"], record["absent"], noise=record["noise"], noise_seed=record["noise_seed"] or 0),
         {model: len(names) for model, names in known.items() if names},
         tuple(notes_of(models, records)),
     )

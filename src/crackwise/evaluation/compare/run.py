@@ -16,7 +16,7 @@ from crackwise.evaluation.compare.pairs import Rivals, compare_pairs
 from crackwise.evaluation.compare.pictures import Shown, choose, draw_figure, ious_of, items_of, show
 from crackwise.evaluation.compare.record import Compared, to_csv, to_json
 from crackwise.evaluation.compare.results import Contest, read_contests
-from crackwise.evaluation.metrics import SCORES
+from crackwise.evaluation.metrics import SCORES, refuse_unknown
 from crackwise.imaging.files import write_atomically
 
 __all__ = ["MAIN_SCORES", "Wanted", "compare_results"]
@@ -52,8 +52,7 @@ def compare_results(
         DataError: results that cannot be compared, an unknown score, or a picture that is in none of the sets.
         CrackwiseError: ``out`` cannot be written to.
     """
-    if unknown := [name for name in scores if name not in SCORES]:
-        raise DataError(f"No score {unknown[0]!r}; there are {', '.join(SCORES)}.")
+    refuse_unknown(scores)
     contests, notes = read_contests(folders)
     compared: list[Compared] = []
     figures: dict[str, list[Shown]] = {}

@@ -8,10 +8,9 @@ import cv2
 import numpy as np
 
 from crackwise.evaluation.corruptions.row import Matrix, Noise, Pixels
+from crackwise.tally import NOT_LABELLED
 
-__all__ = ["GEOMETRY", "NOT_LABELLED", "moved_label", "rotation", "tilt"]
-
-NOT_LABELLED = 255
+__all__ = ["GEOMETRY", "moved_label", "rotation", "tilt"]
 
 
 def rotation(shape: tuple[int, int], degrees: float, rng: np.random.Generator) -> Matrix:

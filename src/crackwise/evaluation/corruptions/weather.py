@@ -80,7 +80,7 @@ def stain(shape: tuple[int, int], share: float, rng: np.random.Generator) -> Lig
 WEATHER: dict[str, Noise] = {
     "rain": Noise(
         rain,
-        {1: 0.15, 2: 0.3, 3: 0.5, 4: 0.7, 5: 0.9},
+        {1: 0.1, 2: 0.2, 3: 0.3, 4: 0.4, 5: 0.5},
         "share of the wall wet",
         "weather",
         "wet parts reflect 0.45 of their linear light and shine faintly; before them fall drops, 1100 x share per "

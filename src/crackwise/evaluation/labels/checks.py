@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -24,9 +24,11 @@ from crackwise.evaluation.labels.files import (
 )
 from crackwise.evaluation.labels.look import CONFIDENT, INVERTED_SHARE, NEAR_PX, SPECK_PX, Found, Look
 
-__all__ = ["DISPLACED_PX", "LABEL_CHECKS", "THIN", "WIDE", "Check", "Finding", "findings_of"]
+__all__ = ["DISPLACED_PX", "LABEL_CHECKS", "SEVERITIES", "THIN", "WIDE", "Check", "Finding", "findings_of"]
 
 Severity = Literal["grave", "warning", "hint"]
+SEVERITIES: tuple[Severity, ...] = get_args(Severity)
+"""The worst first."""
 
 WIDE, THIN = 2.0, 0.5
 """Ratios of widths of one picture that are worth a look; a set is judged by `summary.py`."""
@@ -102,8 +104,9 @@ def displaced(look: Look) -> Found | None:
         return None
     return Found(
         here.distance_px,
-        f"The label lies {here.distance_px:.1f} px beside the dark line: {here.right_px:+.1f} px to the right, "
-        f"{here.down_px:+.1f} px down.",
+        f"The label lies {here.distance_px:.1f} px beside the dark line: "
+        f"{abs(here.right_px):.1f} px to the {'right' if here.right_px >= 0 else 'left'}, "
+        f"{abs(here.down_px):.1f} px {'down' if here.down_px >= 0 else 'up'}.",
     )
 
 

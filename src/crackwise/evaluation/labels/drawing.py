@@ -20,6 +20,8 @@ Pixels = NDArray[np.uint8]
 PANEL_PX = 400
 CROP_PX = 80
 GAP_PX = 4
+MIDDLE_GREY = 128
+"""Beside a picture: neither light nor dark pages are blinded by it."""
 LABEL_RGB, PLACE_RGB = FALSE_RGB, FOUND_RGB
 
 
@@ -33,7 +35,9 @@ def draw_pair(look: Look, item: Item | None) -> str:
         return ""
     label = label_of(item, pixels)
     whole = panel(outlined(shrink(pixels, PANEL_PX), label))
-    return jpeg_source(np.hstack([whole, np.full((PANEL_PX, GAP_PX, 3), 255, np.uint8), enlarged(look, pixels, label)]))
+    return jpeg_source(
+        np.hstack([whole, np.full((PANEL_PX, GAP_PX, 3), MIDDLE_GREY, np.uint8), enlarged(look, pixels, label)])
+    )
 
 
 def label_of(item: Item | None, pixels: Pixels) -> NDArray[np.bool_] | None:
@@ -76,7 +80,7 @@ def outlined(pixels: Pixels, label: NDArray[np.bool_] | None) -> Pixels:
 
 def panel(pixels: Pixels) -> Pixels:
     """The picture in the middle of a square of `PANEL_PX`."""
-    square = np.full((PANEL_PX, PANEL_PX, 3), 255, np.uint8)
+    square = np.full((PANEL_PX, PANEL_PX, 3), MIDDLE_GREY, np.uint8)
     top, left = (PANEL_PX - pixels.shape[0]) // 2, (PANEL_PX - pixels.shape[1]) // 2
     square[top : top + pixels.shape[0], left : left + pixels.shape[1]] = pixels
     return square

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import random
 from pathlib import Path
 from typing import NamedTuple
 
 from crackwise.data.folder import Item, open_pairs, parse_reference
 from crackwise.data.layout import is_label
 from crackwise.data.masks import OF_PICTURES
+from crackwise.data.splits import sample_pictures
 
 __all__ = ["Listing", "list_set"]
 
@@ -32,10 +32,7 @@ def list_set(reference: str, root: Path | None = None, *, pictures: int | None =
     """
     items = open_pairs(reference, root)
     whole = open_pairs(parse_reference(reference).source, root)
-    drawn = items
-    if pictures is not None and pictures < len(items):
-        drawn = tuple(sorted(random.Random(seed).sample(items, pictures), key=lambda item: item.name))
-    return Listing(drawn, len(items), orphans(items, whole))
+    return Listing(sample_pictures(items, pictures, seed), len(items), orphans(items, whole))
 
 
 def orphans(items: tuple[Item, ...], whole: tuple[Item, ...]) -> tuple[Path, ...]:

@@ -19,6 +19,7 @@ from crackwise.evaluation.labels.raw import RASTER_KINDS, RawMask, photo_orienta
 from crackwise.evaluation.labels.thickness import Thickness, join_thickness, measure_thickness, middle_lines
 from crackwise.imaging.image import read_image
 from crackwise.imaging.tiles import predict_tiled
+from crackwise.tally import largest_component_px, within
 
 if TYPE_CHECKING:
     from crackwise.predictor import Predictor
@@ -216,11 +217,8 @@ def ask(predictor: Predictor, pixels: NDArray[np.uint8], label: Label) -> Opinio
     """What a model says of a picture with a label (h, w)."""
     classes = predictor.card.classes
     probability = predict_tiled(predictor, pixels)[classes.index("crack") if "crack" in classes else 0]
-    confident = (probability >= CONFIDENT).astype(np.uint8)
-    _, _, stats, _ = cv2.connectedComponentsWithStats(confident, connectivity=8)
-    largest = int(stats[1:, cv2.CC_STAT_AREA].max(initial=0))
+    largest = largest_component_px(probability >= CONFIDENT)
     if not label.any():
         return Opinion(largest, np.nan)
-    found = (probability >= predictor.card.threshold).astype(np.uint8)
-    around = cv2.dilate(found, np.ones((2 * NEAR_PX + 1, 2 * NEAR_PX + 1), np.uint8)) > 0
+    around = within(probability >= predictor.card.threshold, NEAR_PX)
     return Opinion(largest, float(around[label].mean()))

@@ -10,14 +10,13 @@ from markupsafe import Markup
 
 from crackwise.evaluation.labels.alignment import REACH_PX
 from crackwise.evaluation.labels.audit import AuditedSet
-from crackwise.evaluation.labels.checks import DISPLACED_PX, LABEL_CHECKS, WIDE, Finding
+from crackwise.evaluation.labels.checks import DISPLACED_PX, LABEL_CHECKS, SEVERITIES, WIDE, Finding
 from crackwise.evaluation.labels.look import Look
 from crackwise.report.plot import INK, new_figure, to_svg
 from crackwise.report.render import template_of
 
 __all__ = ["Shown", "render_page", "worst_of"]
 
-SEVERITIES = ("grave", "warning", "hint")
 MOST_RATIO = 8.0
 BINS = 24
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from crackwise.evaluation.bootstrap import CONFIDENCE, RESAMPLES, Estimate
+from crackwise.evaluation.bootstrap import CONFIDENCE, RESAMPLES, Estimate, defined
 from crackwise.evaluation.labels.audit import AuditedSet
-from crackwise.evaluation.labels.checks import LABEL_CHECKS
+from crackwise.evaluation.labels.checks import LABEL_CHECKS, SEVERITIES
 from crackwise.evaluation.labels.look import Look
 from crackwise.report.table import as_text
 
@@ -26,7 +25,6 @@ NUMBERS = (
 )
 COLUMNS = ("set", "picture", "photograph", "image", "label", *NUMBERS, "worst_severity", "checks")
 """Of ``labels.csv``, in this order."""
-SEVERITIES = ("grave", "warning", "hint")
 
 
 def to_json(sets: Mapping[str, AuditedSet], *, seed: int, model: str | None = None) -> dict[str, Any]:
@@ -50,17 +48,15 @@ def set_record(audited: AuditedSet) -> dict[str, Any]:
     """One set of the record."""
     summary = audited.summary
     whole = {
-        name: {key: defined(number) for key, number in value._asdict().items()}
-        if isinstance(value, Estimate)
-        else value
+        name: value.to_dict(DIGITS) if isinstance(value, Estimate) else value
         for name, value in summary._asdict().items()
     }
     return {
         "listed": audited.listed,
         **whole,
-        "label_width_px": defined(summary.label_width_px),
+        "label_width_px": defined(summary.label_width_px, DIGITS),
         "findings": [
-            {**finding._asdict(), "value": defined(finding.value), "severity": finding.severity}
+            {**finding._asdict(), "value": defined(finding.value, DIGITS), "severity": finding.severity}
             for finding in audited.findings
         ],
         "looked_at": [
@@ -82,19 +78,18 @@ def numbers_of(look: Look) -> dict[str, float | None]:
         len(widths.label_px) / widths.length_px if widths else np.nan,
         *((np.nan,) * 5 if fit is None else fit.alignment),
     )
-    return {name: defined(value) for name, value in zip(NUMBERS, values, strict=True)}
+    return {name: defined(value, DIGITS) for name, value in zip(NUMBERS, values, strict=True)}
 
 
 def file_record(look: Look) -> dict[str, Any] | None:
     """The facts about the mask file."""
     if look.raw is None:
         return None
-    return {**look.raw._asdict(), "between": defined(look.raw.between), "coloured": defined(look.raw.coloured)}
-
-
-def defined(value: float) -> float | None:
-    """Rounded to ``DIGITS``; None for nan, which JSON has not."""
-    return None if math.isnan(value) else round(value, DIGITS)
+    return {
+        **look.raw._asdict(),
+        "between": defined(look.raw.between, DIGITS),
+        "coloured": defined(look.raw.coloured, DIGITS),
+    }
 
 
 def to_csv(sets: Mapping[str, AuditedSet]) -> str:

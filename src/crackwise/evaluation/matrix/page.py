@@ -15,7 +15,7 @@ from crackwise.evaluation.classification import PICTURE_SCORES
 from crackwise.evaluation.matrix.rows import Matrix, Row, to_csv, to_json
 from crackwise.evaluation.metrics import SCORES
 from crackwise.imaging.files import write_atomically
-from crackwise.report.plot import FAINT, INK, new_figure, to_png, to_svg
+from crackwise.report.plot import FAINT, INK, broken, new_figure, to_png, to_svg
 from crackwise.report.render import template_of
 
 with needs_extra("lab"):
@@ -73,8 +73,8 @@ def draw_heat_map(matrix: Matrix) -> Any:
         for x, square in zip(places, squares, strict=True):
             draw_square(axes, (x, y), square, None if high == low else (low, high))
     axes.set(xlim=(-0.5, places[-1] + 0.5), ylim=(len(grid) - 0.5, -0.5))
-    axes.set_xticks(places, [*map(broken, sets), "mean over\nunseen sets"])
-    axes.set_yticks(range(len(grid)), [broken(row.model) for row in matrix.rows])
+    axes.set_xticks(places, [*(broken(name, LABEL_CHARACTERS) for name in sets), "mean over\nunseen sets"])
+    axes.set_yticks(range(len(grid)), [broken(row.model, LABEL_CHARACTERS) for row in matrix.rows])
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
     axes.grid(False)
@@ -138,13 +138,3 @@ def luminance(shade: Sequence[float]) -> float:
 def shown(value: float) -> str:
     """Three digits that matter."""
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.0f}"
-
-
-def broken(label: str) -> str:
-    """A label on several lines, none much longer than `LABEL_CHARACTERS`, parted where names have joints."""
-    lines = [""]
-    for piece in label.replace(" ", " \0").replace(":", ":\0").replace("/", "/\0").split("\0"):
-        if lines[-1] and len(lines[-1] + piece) > LABEL_CHARACTERS:
-            lines.append("")
-        lines[-1] += piece
-    return "\n".join(lines)

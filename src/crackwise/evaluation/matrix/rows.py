@@ -18,7 +18,6 @@ from crackwise.evaluation.classification import PICTURE_SCORES
 from crackwise.evaluation.evaluate import evaluate
 from crackwise.evaluation.leaks import Leaks, find_leaks
 from crackwise.evaluation.metrics import SCORES
-from crackwise.evaluation.record import score_record
 
 if TYPE_CHECKING:  # the module imports torch, and a model file needs none
     from pathlib import Path
@@ -197,14 +196,14 @@ def to_json(matrix: Matrix) -> dict[str, Any]:
                 "cells": {
                     reference: {
                         **cell._asdict(),
-                        "estimate": cell.estimate and score_record(cell.estimate),
+                        "estimate": cell.estimate and cell.estimate.to_dict(),
                         "checked": list(cell.checked),
                         "absent": list(cell.absent),
                     }
                     for reference, cell in each.cells.items()
                 },
                 "unseen_sets": list(each.unseen),
-                "unseen_mean": each.unseen_mean and score_record(each.unseen_mean),
+                "unseen_mean": each.unseen_mean and each.unseen_mean.to_dict(),
             }
             for each in matrix.rows
         ],
@@ -220,6 +219,6 @@ def to_csv(matrix: Matrix) -> str:
         cells = [(name, cell.kinship, cell.estimate, cell.left_out) for name, cell in row.cells.items()]
         mean = ("mean over unseen sets", "unseen", row.unseen_mean, 0)
         for reference, relation, estimate, left_out in (*cells, mean):
-            numbers = score_record(estimate).values() if estimate else (None,) * len(Estimate._fields)
+            numbers = estimate.to_dict().values() if estimate else (None,) * len(Estimate._fields)
             table.writerow((row.model, reference, relation, matrix.score, *numbers, left_out, row.threshold))
     return text.getvalue()

@@ -8,21 +8,21 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from crackwise.errors import DataError
+from crackwise.data.splits import sample_pictures
 from crackwise.evaluation.leaks import Leaks
-from crackwise.evaluation.metrics import SCORES
+from crackwise.evaluation.metrics import refuse_unknown
 from crackwise.evaluation.robustness.contact import draw_sheet
 from crackwise.evaluation.robustness.page import render_page
 from crackwise.evaluation.robustness.record import to_csv, to_json
 from crackwise.evaluation.robustness.run import look_at
-from crackwise.evaluation.robustness.suite import Plan, sample_pictures
+from crackwise.evaluation.robustness.suite import Plan
 from crackwise.imaging.files import write_atomically
 
 if TYPE_CHECKING:
     from crackwise.data.folder import Item
     from crackwise.predictor import Predictor
 
-__all__ = ["SCORES_ASKED", "check_scores", "measure_robustness"]
+__all__ = ["SCORES_ASKED", "measure_robustness"]
 
 SCORES_ASKED = ("pooled_crack_iou", "f1@2", "pooled_precision", "pooled_recall", "false_alarm_share_50px")
 NO_LEAKS: Mapping[str, Mapping[str, Leaks]] = MappingProxyType({})
@@ -49,7 +49,7 @@ def measure_robustness(
         ModelError: a model that does not know the class.
         CrackwiseError: ``out`` cannot be written to.
     """
-    check_scores(plan.scores)
+    refuse_unknown(plan.scores)
     looks = {
         reference: {
             label: look_at(
@@ -71,14 +71,3 @@ def measure_robustness(
     write_atomically(out / "robustness.csv", to_csv(record).encode())
     write_atomically(out / "report.html", render_page(record, sheet).encode())
     return record
-
-
-def check_scores(scores: Sequence[str]) -> None:
-    """Refuse a name that no score has.
-
-    Raises:
-        DataError: there is one.
-    """
-    for name in scores:
-        if name not in SCORES:
-            raise DataError(f"No score named {name!r}; there is {', '.join(SCORES)}.")

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from crackwise.evaluation.bootstrap import CONFIDENCE, RESAMPLES
-from crackwise.evaluation.metrics import SCORES
 from crackwise.evaluation.noise import NOISES, Condition
-from crackwise.evaluation.record import score_record
+from crackwise.evaluation.record import model_record, protocol_record
 from crackwise.evaluation.robustness.run import Looks
 from crackwise.evaluation.robustness.suite import CLEAN, Plan
 from crackwise.evaluation.robustness.summary import Held, Summary, draw_looks, summarise
@@ -49,20 +48,15 @@ def to_json(
             "confidence": CONFIDENCE,
             "resamples": RESAMPLES,
         },
-        "protocols": {
-            name: {
-                "title": SCORES[name].title,
-                **SCORES[name].protocol._asdict(),
-                "definition": SCORES[name].definition,
-            }
-            for name in plan.scores
-        },
+        "protocols": {name: protocol_record(name) for name in plan.scores},
         "noises": {name: noise_record(name) for name in dict.fromkeys(each.noise for each in plan.conditions)},
         "conditions": {
             each.name: {"noise": each.noise, "level": each.level, "parameter": parameter_of(each)}
             for each in plan.conditions
         },
-        "models": {label: model_record(predictor) for label, predictor in predictors.items()},
+        "models": {
+            label: model_record(each) | {"threshold": each.card.threshold} for label, each in predictors.items()
+        },
         "baseline": next(iter(predictors)) if len(predictors) > 1 else None,
         "sets": {name: set_record(plan, models, of_set[name]) for name, models in looks.items()},
     }
@@ -82,18 +76,6 @@ def noise_record(name: str) -> dict[str, Any]:
 def parameter_of(condition: Condition) -> float | None:
     """In the unit of the noise; None where it has one level."""
     return None if condition.level is None else condition.parameter
-
-
-def model_record(predictor: Predictor) -> dict[str, Any]:
-    """Which model it is."""
-    return {
-        "name": predictor.card.name,
-        "version": predictor.card.version,
-        "sha256": predictor.sha256,
-        "runtime": predictor.runtime,
-        "precision": predictor.precision,
-        "threshold": predictor.card.threshold,
-    }
 
 
 def set_record(plan: Plan, models: Mapping[str, Looks], pictures: int) -> dict[str, Any]:
@@ -129,17 +111,17 @@ def set_record(plan: Plan, models: Mapping[str, Looks], pictures: int) -> dict[s
 def summary_record(summary: Summary) -> dict[str, Any]:
     """One score of one model on one set."""
     return {
-        CLEAN: score_record(summary.clean),
+        CLEAN: summary.clean.to_dict(),
         "conditions": {name: held_record(held) for name, held in summary.conditions.items()},
         "noises": {name: held_record(held) for name, held in summary.noises.items()},
         MEAN: held_record(summary.mean),
-        "corruption_error": summary.error and score_record(summary.error),
+        "corruption_error": summary.error and summary.error.to_dict(),
     }
 
 
 def held_record(held: Held) -> dict[str, Any]:
     """A number with its interval, and relative to the clean one."""
-    return {**score_record(held.score), "relative": held.relative and score_record(held.relative)}
+    return {**held.score.to_dict(), "relative": held.relative and held.relative.to_dict()}
 
 
 def to_csv(record: Mapping[str, Any]) -> str:

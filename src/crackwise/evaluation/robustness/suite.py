@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple
-
-import numpy as np
+from typing import Literal, NamedTuple
 
 from crackwise.errors import DataError
 from crackwise.evaluation.corruptions import CORRUPTIONS, SEVERITIES
 from crackwise.evaluation.metrics import SCORES
 from crackwise.evaluation.noise import NOISES, Condition, noise_named
 
-if TYPE_CHECKING:  # the module imports torch, and a model file needs none
-    from crackwise.data.folder import Item
-
-__all__ = ["CLEAN", "SUITES", "Plan", "Suite", "conditions_of", "sample_pictures"]
+__all__ = ["CLEAN", "SUITES", "Plan", "Suite", "conditions_of"]
 
 
 class Plan(NamedTuple):
@@ -67,26 +62,3 @@ def conditions_of(suite: Suite, only: Sequence[str] = (), severities: Sequence[i
             wanted = (f"{asked}:{level}" for level in levels)
         found |= {each.name: each for each in map(noise_named, wanted)}
     return tuple(found.values())
-
-
-def sample_pictures(items: Sequence[Item], most: int | None, seed: int) -> tuple[Item, ...]:
-    """At most so many pictures, in the order of their names: one of each photograph, then second ones, and so on.
-
-    Photographs, and the pictures of each, come in an order that the seed draws.
-
-    Raises:
-        DataError: none is asked for.
-    """
-    if most is None or most >= len(items):
-        return tuple(items)
-    if most < 1:
-        raise DataError(f"{most} pictures say nothing; ask for 1 or more.")
-    rng = np.random.default_rng(seed)
-    shuffled = [items[i] for i in rng.permutation(len(items))]
-    met: dict[str, int] = {}
-    turns = []
-    for item in shuffled:
-        met[item.group] = turn = met.get(item.group, 0) + 1
-        turns.append(turn)
-    chosen = np.argsort(turns, kind="stable")[:most]
-    return tuple(sorted((shuffled[i] for i in chosen), key=lambda item: item.name))

@@ -36,15 +36,15 @@ class ReviewRule(NamedTuple):
     """How the confidence below which a person looks is chosen: by a risk, else by a share."""
 
     risk: float | None = None
-    """As few photographs as leave this mean risk among the others."""
+    """As few pictures as leave this mean risk among the others."""
     share: float = 0.1
-    """Of the photographs, those of the lowest confidence."""
+    """Of the pictures, those of the lowest confidence."""
 
     def __str__(self) -> str:
         """For the card."""
         if self.risk is None:
-            return f"the least confident {100 * self.share:g} % of the validation photographs"
-        return f"the largest share of the validation photographs with a mean risk of at most {self.risk:g} is kept"
+            return f"the least confident {100 * self.share:g} % of the validation pictures"
+        return f"the largest share of the validation pictures with a mean risk of at most {self.risk:g} is kept"
 
 
 class Chosen(NamedTuple):

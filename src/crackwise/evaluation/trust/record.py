@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from markupsafe import Markup
 
-from crackwise.evaluation.bootstrap import Estimate, draw_photographs, interval
+from crackwise.evaluation.bootstrap import DIGITS, Estimate, defined, draw_photographs, interval
 from crackwise.evaluation.protocols.calibration import BINS, CalibrationCounts, region
 from crackwise.evaluation.protocols.review import ReviewCounts
 from crackwise.evaluation.protocols.score import ratio
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["pixel_chart", "risk_chart", "trust_record"]
 
-DIGITS = 6
 MOST_POINTS = 100
 """Of a curve in the record."""
 USUAL = "expected_dice"
@@ -113,13 +112,8 @@ def estimates(
         is_share = name in ("mean_risk", "coverage")
         ends = interval(float(value), resampled, len(photographs), is_share=is_share)
         estimate = Estimate(float(value), *ends, len(risk), len(photographs))
-        record[name] = {key: defined(number) for key, number in estimate._asdict().items()}
+        record[name] = estimate.to_dict()
     return record
-
-
-def defined(value: float) -> float | int | None:
-    """Rounded; None for nan, which JSON has not."""
-    return None if np.isnan(value) else value if isinstance(value, int) else round(float(value), DIGITS)
 
 
 def pixel_chart(bins: Sequence[Mapping[str, Any]]) -> Markup:

@@ -23,7 +23,7 @@ from crackwise.explain.subject import Subject
 from crackwise.explain.table import EXPLAINERS, explainer_of
 from crackwise.imaging.image import read_image
 
-__all__ = ["FAITHFULNESS", "Conditions", "Judgement", "Measure", "choose_items", "estimate", "fitting", "judge"]
+__all__ = ["FAITHFULNESS", "Conditions", "Judgement", "Measure", "estimate", "fitting", "judge"]
 
 
 class Measure(NamedTuple):
@@ -74,14 +74,6 @@ class Judgement(NamedTuple):
     curves: Curves
     stages: tuple[float, ...]
     """The rank correlation at each of ``STAGES``; nan where it was not asked."""
-
-
-def choose_items(items: Sequence[Item], count: int, seed: int) -> list[Item]:
-    """As many pictures as asked for, drawn by the seed, in the order of their names."""
-    if count >= len(items):
-        return list(items)
-    drawn = np.random.default_rng(seed).choice(len(items), count, replace=False)
-    return [items[i] for i in sorted(drawn.tolist())]
 
 
 def fitting(subject: Subject, methods: Sequence[str]) -> list[str]:

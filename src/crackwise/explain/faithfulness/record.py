@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from crackwise.evaluation.bootstrap import CONFIDENCE, RESAMPLES
+from crackwise.evaluation.bootstrap import CONFIDENCE, RESAMPLES, defined
 from crackwise.explain.faithfulness.judge import FAITHFULNESS, Conditions, Judgement, estimate
 from crackwise.explain.faithfulness.randomise import STAGES
 from crackwise.imaging.files import write_atomically
@@ -78,7 +78,7 @@ def to_record(
         "found": found,
         "pictures": [
             {"model": j.model, "method": j.method, "picture": j.picture, "photograph": j.group}
-            | {name: defined(value) for name, value in j.scores.items()}
+            | {name: defined(value, DIGITS) for name, value in j.scores.items()}
             for j in judgements
         ],
     }
@@ -88,9 +88,7 @@ def summary(judgements: Sequence[Judgement], seed: int) -> dict[str, Any]:
     """One method by one model over all pictures."""
     groups = [j.group for j in judgements]
     scores = {
-        name: {key: defined(value) for key, value in scored._asdict().items()}
-        for name in FAITHFULNESS
-        for scored in [estimate([j.scores[name] for j in judgements], groups, seed=seed)]
+        name: estimate([j.scores[name] for j in judgements], groups, seed=seed).to_dict(DIGITS) for name in FAITHFULNESS
     }
     return {
         "scores": scores,
@@ -104,12 +102,7 @@ def mean_of(rows: Sequence[np.ndarray[Any, np.dtype[np.float64]]]) -> list[float
     """The mean of every column over the rows in which it is defined."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # a column that is nowhere defined stays so
-        return [defined(float(value)) for value in np.nanmean(np.stack(rows), 0)]
-
-
-def defined(value: float) -> float | None:
-    """Rounded; None for nan, which JSON has not."""
-    return None if math.isnan(value) else round(value, DIGITS)
+        return [defined(value, DIGITS) for value in np.nanmean(np.stack(rows), 0)]
 
 
 def to_csv(record: Mapping[str, Any]) -> str:
