@@ -1,0 +1,92 @@
+"""What every request passes: it gets a number, shows its token, is counted and logged, and ends in one shape."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import re
+import secrets
+import time
+from collections.abc import Mapping
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from crackwise.serve.metrics import Metrics
+from crackwise.serve.refusal import RefusalError, refuse
+
+__all__ = ["REQUEST_ID", "Gate"]
+
+LOG = logging.getLogger(__name__)
+
+REQUEST_ID = "X-Request-ID"
+SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+OPEN = frozenset({"/health", "/ready"})
+"""Paths that ask for no token."""
+SAFE = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+
+
+class Gate:
+    """An ASGI application around another; logs name paths of ours and numbers, never what the caller sent."""
+
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, token: str | None) -> None:
+        self.app = app
+        self.metrics = metrics
+        self.token = token
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        request_id = number_of(headers)
+        state = scope.setdefault("state", {})
+        state["request_id"] = request_id
+        status, started = 0, time.monotonic()
+
+        async def tell(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message).update(SAFE | {REQUEST_ID: request_id})
+            await send(message)
+
+        try:
+            if self.admits(scope["path"], headers):
+                await self.app(scope, receive, tell)
+            else:
+                state["code"] = "no_token"
+                refusal = RefusalError("no_token", "Send the token of this service as: Authorization: Bearer TOKEN")
+                await refuse(refusal, request_id)(scope, receive, tell)
+        except Exception:
+            LOG.exception("mistake", extra={"told": {"request_id": request_id}})
+            state["code"] = "mistake"
+            if status:  # the answer has begun: all that can be done is to break it off
+                raise
+            await refuse(RefusalError("mistake", "A mistake in crackwise. Please report it."), request_id)(
+                scope, receive, tell
+            )
+        finally:
+            self.record(scope, status, time.monotonic() - started)
+
+    def admits(self, path: str, headers: Mapping[str, str]) -> bool:
+        """Whether the caller may ask for this; how long that takes says nothing about the token."""
+        if self.token is None or path in OPEN:
+            return True
+        given = headers.get("authorization", "").encode("latin-1", "replace")
+        return hmac.compare_digest(given, f"Bearer {self.token}".encode())
+
+    def record(self, scope: Scope, status: int, seconds: float) -> None:
+        """Count and log one request."""
+        path, state = getattr(scope.get("route"), "path", "other"), scope["state"]
+        code = state.get("code")
+        self.metrics.count(path, status, seconds, code)
+        told = {"request_id": state["request_id"], "path": path, "status": status, "ms": round(1000 * seconds, 1)}
+        LOG.info("answered", extra={"told": told | ({"code": code} if code else {}) | state.get("told", {})})
+
+
+def number_of(headers: Mapping[str, str]) -> str:
+    """The caller's own number for a request, where it is one, or a new one."""
+    given = headers.get(REQUEST_ID, "")
+    return given if SANE_ID.fullmatch(given) else secrets.token_hex(8)
