@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import weakref
 from collections.abc import Sequence
 
 import httpx
@@ -36,6 +37,7 @@ class RemotePredictor:
             ModelError: nobody answers there, or not like a service of ours.
         """
         self.client = client
+        weakref.finalize(self, client.close)
         answer = self.ask("GET", "/model")
         try:
             about = answer.json()

@@ -9,7 +9,8 @@ from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
-from fastapi import APIRouter, FastAPI, Query, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
+from fastapi.security import HTTPBearer
 from numpy.typing import NDArray
 from prometheus_client import CONTENT_TYPE_LATEST
 
@@ -48,9 +49,11 @@ def create_app(predictor: Predictor, settings: Settings | None = None) -> FastAP
     )  # fmt: skip
     app.state.desk = desk
     answer_refusals(app)
-    app.include_router(inspections(predictor, settings, desk))
-    app.include_router(predictions(predictor, settings, desk))
-    app.include_router(conditions(predictor, settings, desk, metrics))
+    shown = [Depends(HTTPBearer(auto_error=False))] if settings.token else []  # for /openapi.json; the gate looks at it
+    app.include_router(inspections(predictor, settings, desk), dependencies=shown)
+    app.include_router(predictions(predictor, settings, desk), dependencies=shown)
+    app.include_router(facts(predictor, settings, metrics), dependencies=shown)
+    app.include_router(conditions(desk))
     app.add_middleware(Gate, metrics=metrics, token=settings.token)
     return app
 
@@ -120,8 +123,8 @@ def predictions(predictor: Predictor, settings: Settings, desk: Desk) -> APIRout
     return router
 
 
-def conditions(predictor: Predictor, settings: Settings, desk: Desk, metrics: Metrics) -> APIRouter:
-    """How the service is, and what it knows."""
+def conditions(desk: Desk) -> APIRouter:
+    """How the service is."""
     router = APIRouter()
 
     @router.get("/health", **HEALTH)
@@ -134,6 +137,13 @@ def conditions(predictor: Predictor, settings: Settings, desk: Desk, metrics: Me
         """Whether another photograph would be taken in now."""
         desk.refuse_if_full()
         return Health(status="ready")
+
+    return router
+
+
+def facts(predictor: Predictor, settings: Settings, metrics: Metrics) -> APIRouter:
+    """What the service knows."""
+    router = APIRouter()
 
     @router.get("/model", **MODEL)
     async def model() -> Model:

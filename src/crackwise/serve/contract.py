@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from fastapi import Response
 from pydantic import BaseModel, PositiveInt
 
 from crackwise.predictor import ModelCard
@@ -46,6 +47,11 @@ RESULT = {
     "totals": {"crack_count": 0},
 }  # fmt: skip
 """Cut short: docs/results.md has all keys."""
+ABOUT = {
+    "card": {"name": "crackwise-small", "version": "0.1.0", "classes": ["crack"], "threshold": 0.6},
+    "sha256": "5e3058...", "runtime": "onnxruntime", "precision": "f32",
+    "max_megapixels": 50.0, "max_body_bytes": 33554432, "max_photos": 32,
+}  # fmt: skip
 FAILED = {"schema": "crackwise.error/1", "source": "b.jpg", "error": "b.jpg is damaged or incomplete: ..."}
 PICTURE = {"schema": {"type": "string", "format": "binary"}}
 RETRY = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer", "minimum": 1}}}
@@ -58,7 +64,7 @@ def refusals(*codes: str) -> dict[int | str, dict[str, Any]]:
         status, meaning = CODES[code]
         row = found.setdefault(status, {"model": Fault, "description": ""})
         row["description"] = "; ".join(filter(None, (row["description"], f"`{code}`: {meaning}")))
-        example = {"code": code, "error": f"{meaning.capitalize()}.", "request_id": "5f0c9e1d2b3a4857"}
+        example = {"code": code, "error": f"{meaning[0].upper()}{meaning[1:]}.", "request_id": "5f0c9e1d2b3a4857"}
         row.setdefault("content", {"application/json": {"examples": {}}})
         row["content"]["application/json"]["examples"][code] = {"value": example}
         if status == 503:
@@ -86,15 +92,18 @@ SENT = ("bad_request", "no_token", "too_slow", "too_large", "wrong_type", "photo
 """What can become of a body."""
 BODIES = {"image/jpeg": PICTURE, "image/png": PICTURE, "application/octet-stream": PICTURE}
 
-INSPECT: dict[str, Any] = {
+RAW: dict[str, Any] = {"response_class": Response}
+"""Answers that are no JSON, or not always."""
+
+INSPECT: dict[str, Any] = RAW | {
     "responses": {200: answers(RESULT), **refusals(*SENT)},
     "openapi_extra": {"requestBody": {"required": True, "content": BODIES | {"multipart/form-data": form(False)}}},
 }
-BATCH: dict[str, Any] = {
+BATCH: dict[str, Any] = RAW | {
     "responses": {200: answers([RESULT, FAILED]), **refusals(*SENT)},
     "openapi_extra": {"requestBody": {"required": True, "content": {"multipart/form-data": form(True)} | BODIES}},
 }
-PREDICT: dict[str, Any] = {
+PREDICT: dict[str, Any] = RAW | {
     "responses": {
         200: {"description": "Float32, little-endian.", "content": {"application/octet-stream": PICTURE}},
         **refusals(*SENT),
@@ -108,7 +117,9 @@ READY: dict[str, Any] = {
         **refusals("busy", "stopping"),
     }
 }
-MODEL: dict[str, Any] = {"responses": refusals("no_token")}
-METRICS: dict[str, Any] = {
+MODEL: dict[str, Any] = {
+    "responses": {200: {"content": {"application/json": {"example": ABOUT}}}, **refusals("no_token")}
+}
+METRICS: dict[str, Any] = RAW | {
     "responses": {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **refusals("no_token")}
 }
