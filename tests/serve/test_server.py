@@ -9,6 +9,8 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -131,6 +133,15 @@ NONSENSE = {
     "two lengths": HEAD + b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n",
     "no end of a header": b"A" * 100_000,
 }
+
+
+def test_who_hangs_up_with_the_answer_still_hears_why(dawdling: str) -> None:
+    body = bytes(3 * 2**20)
+    request = urllib.request.Request(f"{dawdling}/inspect", body, JPEG)  # it sends Connection: close
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request, timeout=20)
+    assert caught.value.code == 413
+    caught.value.close()
 
 
 @pytest.mark.parametrize("sent", NONSENSE.values(), ids=NONSENSE)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import logging
 import re
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -23,6 +25,8 @@ REQUEST_ID = "X-Request-ID"
 SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 OPEN = frozenset({"/health", "/ready"})
 """Paths that ask for no token."""
+LEAST_REFUSAL = 400
+HEAR_OUT_S = 2.0
 SAFE = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 
 
@@ -43,29 +47,37 @@ class Gate:
         request_id = number_of(headers)
         state = scope.setdefault("state", {})
         state["request_id"] = request_id
-        status, started = 0, time.monotonic()
+        status, started, arrived = 0, time.monotonic(), False
+
+        async def hear() -> Message:
+            nonlocal arrived
+            message = await receive()
+            arrived = not message.get("more_body", False)
+            return message
 
         async def tell(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                if status >= LEAST_REFUSAL and hangs_up(headers):
+                    await hear_out(hear, lambda: arrived)
                 MutableHeaders(scope=message).update(SAFE | {REQUEST_ID: request_id})
             await send(message)
 
         try:
             if self.admits(scope["path"], headers):
-                await self.app(scope, receive, tell)
+                await self.app(scope, hear, tell)
             else:
                 state["code"] = "no_token"
                 refusal = RefusalError("no_token", "Send the token of this service as: Authorization: Bearer TOKEN")
-                await refuse(refusal, request_id)(scope, receive, tell)
+                await refuse(refusal, request_id)(scope, hear, tell)
         except Exception:
             LOG.exception("mistake", extra={"told": {"request_id": request_id}})
             state["code"] = "mistake"
             if status:  # the answer has begun: all that can be done is to break it off
                 raise
             await refuse(RefusalError("mistake", "A mistake in crackwise. Please report it."), request_id)(
-                scope, receive, tell
+                scope, hear, tell
             )
         finally:
             self.record(scope, status, time.monotonic() - started)
@@ -84,6 +96,19 @@ class Gate:
         self.metrics.count(path, status, seconds, code)
         told = {"request_id": state["request_id"], "path": path, "status": status, "ms": round(1000 * seconds, 1)}
         LOG.info("answered", extra={"told": told | ({"code": code} if code else {}) | state.get("told", {})})
+
+
+def hangs_up(headers: Mapping[str, str]) -> bool:
+    """Whether the connection is closed with the answer, while the caller may still be sending a body."""
+    return headers.get("connection", "").lower() == "close" and "expect" not in headers
+
+
+async def hear_out(hear: Receive, arrived: Callable[[], bool]) -> None:
+    """Let the rest of a body come, for a moment: a connection closed on one who still writes loses the answer too."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(HEAR_OUT_S):
+            while not arrived():
+                await hear()
 
 
 def number_of(headers: Mapping[str, str]) -> str:
