@@ -283,7 +283,9 @@ def attacks(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     sys.path.insert(0, str(TESTS))
     from drawn_bombs import bombs
 
-    return service_attacks.run(bombs(), cut_photos(folder / "photos", 1, options.side)[0].read_bytes())
+    photo = cut_photos(folder / "photos", 1, options.side)[0]
+    tiles = np.tile(read_image(EXAMPLES / "wall_stains.jpg"), (7, 9, 1))  # 12.6 megapixels
+    return service_attacks.run(bombs(), photo.read_bytes(), encode_jpeg(tiles))
 
 
 SUBJECTS = {"crowd": crowd, "attacks": attacks, "stops": stops, "contract": contract, "cost": cost, "queue": queue}

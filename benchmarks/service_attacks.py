@@ -105,13 +105,15 @@ async def under(service: Running, attack: Attack) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def run(bombs: dict[str, bytes], photo: bytes) -> dict[str, Any]:
-    """All of them against one service, whose time for a request is 5 s."""
+def run(bombs: dict[str, bytes], photo: bytes, large: bytes) -> dict[str, Any]:
+    """All of them, and honest callers with large photographs, against one service whose time for a request is 5 s."""
     with Running("--timeout", "5") as service:
         for _ in range(8):
             asyncio.run(exchange(service.url, post("/inspect", photo)))
         found = {name: asyncio.run(under(service, attack)) for name, attack in ATTACKS.items()}
         for name, bomb in bombs.items():
             found[name] = asyncio.run(under(service, lambda url, bomb=bomb: status(url, post("/inspect", bomb))))
+        honest = "4 large photographs, honestly"
+        found[honest] = asyncio.run(under(service, lambda url: many(lambda: status(url, post("/inspect", large)), 4)))
         alive = asyncio.run(exchange(service.url, post("/inspect", photo)))[0]
     return {"alive afterwards": alive == 200, "attacks": found}

@@ -114,7 +114,7 @@ def predictions(predictor: Predictor, settings: Settings, desk: Desk) -> APIRout
                 raise RefusalError(
                     "bad_request", f"{tile.width}x{tile.height} RGB pixels are {expected} bytes, not {len(body)}."
                 )
-            pixels = np.frombuffer(body, np.uint8).reshape(tile.height, tile.width, 3)
+            pixels = np.frombuffer(body, np.uint8).reshape(tile.height, tile.width, 3).copy()  # torch wants to own it
             note(request, bytes=len(body))
             with desk.place():
                 maps: NDArray[np.float32] = await desk.work(request, partial(predictor, pixels))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -10,9 +11,11 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from crackwise.errors import CrackwiseError, ImageError, ScaleUnknownError, printable
+from crackwise.errors import CrackwiseError, ImageError, printable
 
 __all__ = ["CODES", "Fault", "RefusalError", "answer_refusals", "refuse"]
+
+LOG = logging.getLogger(__name__)
 
 CODES = {
     "bad_request": (400, "the body is not what its header says, or has parts that are unknown or missing"),
@@ -70,8 +73,10 @@ def answer_refusals(app: FastAPI) -> None:
 
     @app.exception_handler(CrackwiseError)
     async def failed(request: Request, error: CrackwiseError) -> JSONResponse:
-        known = {ImageError: "photo_refused", ScaleUnknownError: "wrong_option"}
-        return answer(request, RefusalError(known.get(type(error), "mistake"), str(error)))
+        code = "photo_refused" if isinstance(error, ImageError) else "mistake"
+        if code == "mistake":
+            LOG.error("mistake", exc_info=error, extra={"told": {"request_id": request.state.request_id}})
+        return answer(request, RefusalError(code, str(error)))
 
     @app.exception_handler(RequestValidationError)
     async def misasked(request: Request, error: RequestValidationError) -> JSONResponse:
