@@ -72,6 +72,7 @@ CLAIMED = b"Content-Length: 9999999999\r\n\r\n"
 SLOW = b"Content-Length: 1000\r\n\r\n"
 FORM = "multipart/form-data; "
 ATTACKS: dict[str, Attack] = {
+    "nothing, for 3 s": lambda _: asyncio.sleep(3, "none"),
     "length over the limit": lambda url: stream(url, trickle(HEAD + CLAIMED, bytes(MIB), 60)),
     "1 GiB without a length": lambda url: stream(url, chunks(65536, 16384, 1)),
     "6-byte chunks x 10^6": lambda url: stream(url, chunks(6, 10**6, 2000)),

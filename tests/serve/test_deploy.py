@@ -60,9 +60,8 @@ def test_the_commands_are_ones_that_the_program_has() -> None:
     program, name, *options = json.loads(of_last_stage()["ENTRYPOINT"]) + compose()["command"]
     assert program == "crackwise"
     serve = get_command(app).commands[name]  # type: ignore[attr-defined]
-    assert serve.make_context(name, options).params | {"model": "", "host": "", "queue": 0} == serve.make_context(
-        name, []
-    ).params | {"model": "", "host": "", "queue": 0}
+    params = serve.make_context(name, options).params
+    assert (params["host"], params["workers"], params["port"]) == ("0.0.0.0", 2, 8000)
 
 
 def test_the_composed_service_is_locked_down() -> None:

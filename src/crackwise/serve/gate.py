@@ -48,9 +48,11 @@ class Gate:
         state = scope.setdefault("state", {})
         state["request_id"] = request_id
         status, started, arrived = 0, time.monotonic(), False
+        waits = "expect" in headers  # to be told that its body is wanted, which it is by reading on
 
         async def hear() -> Message:
-            nonlocal arrived
+            nonlocal arrived, waits
+            waits = False
             message = await receive()
             arrived = not message.get("more_body", False)
             return message
@@ -59,7 +61,7 @@ class Gate:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                if status >= LEAST_REFUSAL and hangs_up(headers):
+                if status >= LEAST_REFUSAL and hangs_up(headers) and not waits:
                     await hear_out(hear, lambda: arrived)
                 MutableHeaders(scope=message).update(SAFE | {REQUEST_ID: request_id})
             await send(message)
@@ -100,7 +102,7 @@ class Gate:
 
 def hangs_up(headers: Mapping[str, str]) -> bool:
     """Whether the connection is closed with the answer, while the caller may still be sending a body."""
-    return headers.get("connection", "").lower() == "close" and "expect" not in headers
+    return headers.get("connection", "").lower() == "close"
 
 
 async def hear_out(hear: Receive, arrived: Callable[[], bool]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from crackwise.cli import main
-from crackwise.cli.serve import read_token
+from crackwise.cli.deployment.serve import read_token
 from crackwise.errors import CrackwiseError
 
 
