@@ -63,7 +63,7 @@ def starting(model: Path) -> Iterator[Start]:
     """Starts ``slow_service.py MODEL`` with its options, or the words that are given."""
     started: list[Service] = []
 
-    def begin(*command: str, **options: float) -> Service:
+    def begin(*command: str, **options: object) -> Service:
         words = command or (str(SLOW_SERVICE), str(model), *(f"--{k}={v}" for k, v in options.items()))
         environment = os.environ | {"OMP_NUM_THREADS": "1"}
         service = Service([sys.executable, *words], stdout=subprocess.PIPE, text=True, env=environment)

@@ -50,15 +50,17 @@ class JsonLines(logging.Formatter):
 class Server(uvicorn.Server):
     """Stops taking in at the first signal and finishes what it has; the second ends it at once."""
 
-    def __init__(self, config: uvicorn.Config, desk: Desk) -> None:
+    def __init__(self, config: uvicorn.Config, desk: Desk, told: dict[str, Any]) -> None:
         super().__init__(config)
         self.desk = desk
+        self.told = told
         self.loop: asyncio.AbstractEventLoop | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to listen."""
+        """Begin to answer."""
         self.loop = asyncio.get_running_loop()
         await super().startup(sockets)
+        LOG.info("listening", extra={"told": self.told})
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A signal came; unlike uvicorn's own, this leaves exit status 0 when all is finished."""
@@ -89,8 +91,7 @@ def serve(predictor: Predictor, settings: Settings, *, host: str, port: int) -> 
         access_log=False, server_header=False, proxy_headers=False, backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_S,
     )  # fmt: skip
-    LOG.info("listening", extra={"told": told})
-    Server(config, app.state.desk).run(sockets=[listener])
+    Server(config, app.state.desk, told).run(sockets=[listener])
     desk: Desk = app.state.desk
     LOG.info("stopped", extra={"told": {"accepted": desk.accepted, "finished": desk.finished}})
 
