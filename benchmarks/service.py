@@ -30,7 +30,7 @@ from typing import Any
 
 import numpy as np
 import service_attacks
-from service_client import Running, batter, exchange, health_ms, post, slope_mib_per_minute
+from service_client import Running, batter, exchange, get, health_ms, post, slope_mib_per_minute
 
 from crackwise.backends import load_predictor
 from crackwise.batch import Settings as BatchSettings
@@ -160,10 +160,11 @@ def stop(body: bytes, seed: int, *, signals: int) -> dict[str, Any]:
         nonlocal stopping
         clients = [asyncio.create_task(client(service.url)) for _ in range(16)]
         await asyncio.sleep(0.5 + random.Random(seed).random())
-        signalled = time.monotonic()
         for _ in range(signals):
+            signalled = time.monotonic()
             service.process.send_signal(signal.SIGTERM)
-            await asyncio.sleep(0.05)
+            while (await exchange(service.url, get("/health")))[0] == 200:  # the system may join two signals into one
+                await asyncio.sleep(0.01)
         stopping = True
         while service.process.poll() is None:
             await asyncio.sleep(0.01)

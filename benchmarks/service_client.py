@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-__all__ = ["Running", "batter", "exchange", "health_ms", "post", "slope_mib_per_minute"]
+__all__ = ["Running", "batter", "exchange", "get", "health_ms", "post", "slope_mib_per_minute"]
 
 Answer = tuple[int, dict[str, str], bytes]
 

@@ -13,6 +13,9 @@ from PIL import Image
 from schemathesis import GenerationMode
 from schemathesis.config import SchemathesisConfig
 from schemathesis.schemas import BaseSchema
+from schemathesis.specs.openapi.checks import negative_data_rejection
+
+from drawn_walls import parts_of
 
 CANNOT_TELL = ["2xx", "400", "413", "415", "422"]
 """Whether bytes are a photograph, or as many as height and width say, is more than a schema can tell."""
@@ -41,6 +44,12 @@ def contract_of(app: Any) -> BaseSchema:
     return schemathesis.openapi.from_asgi("/openapi.json", app, config=config)
 
 
+def is_mended(request: Any) -> bool:
+    """Whether a form that was meant to be wrong became right on its way: not every name survives its encoding."""
+    kind = request.headers.get("Content-Type", "")
+    return kind.startswith("multipart/") and list(parts_of(kind, request.body or b"")) == ["image"]
+
+
 def ask(contract: BaseSchema, path: str, method: str, mode: GenerationMode, cases: int) -> int:
     """Try an operation with so many cases, its answers validated by every check; how many were asked."""
     asked = 0
@@ -52,7 +61,8 @@ def ask(contract: BaseSchema, path: str, method: str, mode: GenerationMode, case
     def answers_as_promised(case: schemathesis.Case) -> None:
         nonlocal asked
         asked += 1
-        case.call_and_validate()
+        answer = case.call()
+        case.validate_response(answer, excluded_checks=[negative_data_rejection] if is_mended(answer.request) else [])
 
     answers_as_promised()
     return asked

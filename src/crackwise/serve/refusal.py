@@ -18,12 +18,12 @@ __all__ = ["CODES", "Fault", "RefusalError", "answer_refusals", "refuse"]
 LOG = logging.getLogger(__name__)
 
 CODES = {
-    "bad_request": (400, "the body is not what its header says, or has parts that are unknown or missing"),
+    "bad_request": (400, "the body is not what its header says, or has parts that are unknown, missing or too many"),
     "no_token": (401, "the bearer token is missing or wrong"),
     "not_found": (404, "no such path"),
     "wrong_method": (405, "the path knows other methods"),
     "too_slow": (408, "the body did not arrive in time"),
-    "too_large": (413, "the body, or the number of photographs in it, is over the limit"),
+    "too_large": (413, "the body is over the limit"),
     "wrong_type": (415, "the content type is not one of those named here"),
     "photo_refused": (422, "the photograph is damaged, too large, or of another format"),
     "wrong_option": (422, "an option is unknown or out of range"),

@@ -97,7 +97,7 @@ class Form:
         """The next part."""
         if len(self.uploads) == self.most:
             raise RefusalError(
-                "too_large", f"At most {self.most} photograph{'s' if self.most > 1 else ''} may come here at once."
+                "bad_request", f"At most {self.most} photograph{'s' if self.most > 1 else ''} may come here at once."
             )
         self.disposition, self.content = b"", []
 
