@@ -16,7 +16,10 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "crackwise"
 FILES = sorted(SOURCE.rglob("*.py"))
 FOLDERS = sorted({path.parent for path in FILES})
-FIELD = "crackwise, crackwise.measure, crackwise.inspection, crackwise.batch, crackwise.report, crackwise.backends.onnx"
+FIELD = (
+    "crackwise, crackwise.measure, crackwise.inspection, crackwise.batch, crackwise.serve, crackwise.report, "
+    "crackwise.backends.onnx, crackwise.backends.remote"
+)
 
 
 def test_the_field_runs_without_torch() -> None:

@@ -15,6 +15,7 @@ from crackwise.trust.temperature import Tempered
 __all__ = ["BACKENDS", "Backend", "load_predictor", "source_path"]
 
 PACKAGED = "packaged"
+SERVERS = ("http://", "https://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +32,15 @@ class Backend:
 BACKENDS: dict[str, Backend] = {
     ".onnx": Backend("crackwise.backends.onnx", "an exported model file, by ONNX Runtime on the CPU"),
     "run": Backend("crackwise.backends.pytorch", "a run folder as training leaves it, by PyTorch", extra="lab"),
+    "http": Backend("crackwise.backends.remote", "the address of a `crackwise serve`, whatever runs there"),
 }
-"""Suffix of a model file to its runtime; ``"run"`` is a run folder."""
+"""Suffix of a model file to its runtime; ``"run"`` is a run folder, ``"http"`` a server."""
 
 
 def load_predictor(
     source: str | Path | None = None, *, threads: int | None = None, prompts: Sequence[str] = ()
 ) -> Predictor:
-    """A model ready to predict: a model file, a run folder, or the packaged model for None and ``"packaged"``.
+    """A model ready to predict: a model file, a run folder, ``http://host:port``, or None and ``"packaged"``.
 
     ``threads`` is for one prediction; None lets the runtime take every core. The numbers do not depend on it.
     ``prompts`` are phrases that become the classes of a run whose network takes them. Where the card names a
@@ -48,13 +50,16 @@ def load_predictor(
         ModelError: no such file, a kind that no runtime reads, damaged, not made by crackwise, or without prompts.
         MissingExtraError: its runtime is not installed.
     """
+    if str(source).startswith(SERVERS):
+        remote: Predictor = import_module(BACKENDS["http"].module).load(str(source), threads=threads, prompts=prompts)
+        return remote  # its server tempers
     path = source_path(source)
     kind = "run" if path.is_dir() else path.suffix.lower()
     if not path.exists():
-        raise ModelError(f"No model at {str(path)!r}. Pass an .onnx file, a run folder or {PACKAGED!r}.")
+        raise ModelError(f"No model at {str(path)!r}. Pass an .onnx file, a run folder, a server or {PACKAGED!r}.")
     if kind not in BACKENDS or (kind == "run" and not (path / "weights.safetensors").is_file()):
         raise ModelError(
-            f"{str(path)!r} is no model: expected a file that ends in {', '.join(k for k in BACKENDS if k != 'run')}, "
+            f"{str(path)!r} is no model: expected a file that ends in {', '.join(k for k in BACKENDS if k[0] == '.')}, "
             "or the folder of a finished run with its recipe.yaml and weights.safetensors."
         )
     if not all(prompt.strip() for prompt in prompts) or len(set(prompts)) < len(prompts):

@@ -28,7 +28,9 @@ from crackwise.imaging.mask import to_mask
 from crackwise.imaging.png import check_png
 from crackwise.imaging.tiff import check_tiff, silent_libtiff
 
-__all__ = ["MAX_MEGAPIXELS", "SUFFIXES", "Photo", "read_image", "read_mask", "read_photo"]
+__all__ = [
+    "MAX_MEGAPIXELS", "SUFFIXES", "Photo", "check_header", "decode_photo", "read_image", "read_mask", "read_photo",
+]  # fmt: skip
 
 MAX_MEGAPIXELS = 250.0
 SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".png", ".tif", ".tiff", ".webp", ".bmp"})
@@ -103,8 +105,12 @@ def read_image(path: str | Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> P
 
 def read_photo(path: str | Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> Photo:
     """As `read_image`, with the sha256 of the file."""
-    content = read_checked(Path(path), max_megapixels)
-    with damage_of(path):
+    return decode_photo(read_checked(Path(path), max_megapixels), path)
+
+
+def decode_photo(content: bytes, name: str | Path) -> Photo:
+    """As `read_photo`, of the bytes of a file that `check_header` lets pass; errors call it ``name``."""
+    with damage_of(name):
         return Photo(to_photo(*decode(content, background=255)), hashlib.sha256(content).hexdigest())
 
 
@@ -146,8 +152,12 @@ def too_large(path: str | Path) -> ImageError:
     return ImageError(f"{path} needs more memory than there is. Cut it into parts.")
 
 
-def check_header(file: IO[bytes], path: Path, max_megapixels: float) -> None:
-    """Look at the first bytes only; nothing is decoded."""
+def check_header(file: IO[bytes], path: str | Path, max_megapixels: float) -> None:
+    """Look at the first bytes only; nothing is decoded.
+
+    Raises:
+        ImageError: empty, another format, several pages, or more than ``max_megapixels``.
+    """
     start = file.read(16)
     if not start:
         raise ImageError(f"{path} is empty (0 bytes). Copy it again from the camera.")

@@ -1,0 +1,1 @@
+"""Commands that take a model to where photographs come from."""
