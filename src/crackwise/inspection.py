@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,16 @@ from crackwise.predictor import ModelCard, Predictor
 from crackwise.trust.review import judge_review
 from crackwise.trust.uncertainty import Uncertainty, uncertainty
 
-__all__ = ["SCHEMA", "Inspection", "inspect_image", "inspect_photo", "measure_mask"]
+__all__ = [
+    "SCHEMA",
+    "Inspection",
+    "Prediction",
+    "inspect_image",
+    "inspect_photo",
+    "mask_of",
+    "measure_mask",
+    "predict_photo",
+]
 
 SCHEMA = "crackwise.inspection/1"
 """Of `Inspection.to_dict`; docs/results.md describes it."""
@@ -63,12 +72,12 @@ class Inspection:
     @property
     def mask(self) -> NDArray[np.uint8]:
         """(h, w): 255 where any class reaches the threshold, else 0."""
-        return np.asarray(self.class_masks.max(axis=0))
+        return mask_of(self.probabilities, self.threshold)
 
     @property
     def class_masks(self) -> NDArray[np.uint8]:
         """(k, h, w): 255 where that class reaches the threshold, else 0."""
-        return np.where(self.probabilities >= self.threshold, np.uint8(255), np.uint8(0))
+        return np.stack([mask_of(plane[None], self.threshold) for plane in self.probabilities])
 
     @property
     def totals(self) -> dict[str, Any]:
@@ -172,14 +181,8 @@ def inspect_photo(
 ) -> Inspection:
     """As `inspect_image`, of a photograph that has been read."""
     card = predictor.card
-    used = card.threshold if threshold is None else threshold
-    if not 0 < used < 1:
-        raise ModelError(f"The threshold must lie between 0 and 1, not at {used}; leave it out for the model's own.")
     mm_per_px = check_scale(mm_per_px)
-    if isinstance(predictor, Cascade):
-        predictor = predictor.afresh()
-    probabilities = predict_tiled(predictor, photo.pixels)
-    triage = predictor.models() | predictor.triage.to_dict() if isinstance(predictor, Cascade) else None
+    probabilities, used, triage = predict_photo(photo.pixels, predictor, threshold=threshold)
     return Inspection(
         source=source,
         sha256=photo.sha256,
@@ -196,6 +199,39 @@ def inspect_photo(
         review=judge_review(probabilities, card),
         uncertainty=uncertainty(predictor, photo.pixels, views=views, threshold=used) if views is not None else None,
     )
+
+
+class Prediction(NamedTuple):
+    """Where a model sees cracks on one photograph; nothing is measured yet."""
+
+    probabilities: NDArray[np.float32]
+    """(k, h, w), one map for each class of the card."""
+    threshold: float
+    triage: dict[str, Any] | None
+    """As that of an `Inspection`."""
+
+
+def predict_photo(pixels: NDArray[np.uint8], predictor: Predictor, *, threshold: float | None = None) -> Prediction:
+    """The first half of `inspect_photo`; pixels are uint8 RGB (h, w, 3).
+
+    Raises:
+        ModelError: the model cannot be used, or the threshold is not between 0 and 1.
+    """
+    used = predictor.card.threshold if threshold is None else threshold
+    if not 0 < used < 1:
+        raise ModelError(f"The threshold must lie between 0 and 1, not at {used}; leave it out for the model's own.")
+    if isinstance(predictor, Cascade):
+        predictor = predictor.afresh()
+    probabilities = predict_tiled(predictor, pixels)
+    triage = predictor.models() | predictor.triage.to_dict() if isinstance(predictor, Cascade) else None
+    return Prediction(probabilities, used, triage)
+
+
+def mask_of(probabilities: NDArray[np.float32], threshold: float) -> NDArray[np.uint8]:
+    """(h, w): 255 where any of the planes (k, h, w) reaches the threshold, else 0."""
+    reached = probabilities >= threshold
+    mask = reached[0] if len(reached) == 1 else reached.any(axis=0)
+    return np.asarray(mask.view(np.uint8) * np.uint8(255))
 
 
 def measure_mask(

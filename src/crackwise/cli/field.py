@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -44,6 +46,29 @@ Uncertain = Annotated[
 ]
 
 
+
+
+class Part(StrEnum):
+    """What can be written of a photograph; the rows of `crackwise.batch.PARTS`."""
+
+    masks = "masks"
+    overlays = "overlays"
+    results = "results"
+
+
+Only = Annotated[
+    list[Part] | None,
+    typer.Option(
+        "--only",
+        help="Write masks, overlays or results alone, and no report; repeatable. Masks alone are not measured.",
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, help="Photographs that are predicted at once; default: one for each core."),
+]
+
+
 def above_zero(number: float) -> float:
     """The number itself, where there is something it permits."""
     if not number > 0:
@@ -79,17 +104,28 @@ def inspect(
     maps: Maps = False,
     uncertain: Uncertain = False,
     max_megapixels: MaxMegapixels = 250.0,
+    only: Only = None,
+    workers: Workers = None,
 ) -> None:
     """Find and measure the cracks on photographs: masks, overlays, results, a table and a report."""
     mm_per_px = read_scale(scale)
+    parts = frozenset(only or ())
+    if as_json and parts and "results" not in parts:
+        raise typer.BadParameter("prints results; add --only results, or leave out --only", param_hint="--json")
+    if uncertain and parts == {"masks"}:
+        raise typer.BadParameter("is told in results; add --only results", param_hint="--uncertainty")
     from crackwise.backends import load_predictor
     from crackwise.batch import Settings, find_photos, inspect_batch, name_outputs, read_results
     from crackwise.trust.uncertainty import VIEWS
 
     jobs = name_outputs(find_photos(photos, out))
-    predictor = behind(screen, load_predictor(model, prompts=tuple(prompts or ())), screen_threshold)
+    cores = os.cpu_count() or 1
+    workers = min(workers or cores, len(jobs))
+    threads = max(cores // workers, 1)
+    predictor = load_predictor(model, threads=threads, prompts=tuple(prompts or ()))
+    predictor = behind(screen, predictor, screen_threshold, threads=threads)
     source = None if mm_per_px is None else "command line"
-    settings = Settings(threshold, mm_per_px, source, maps, VIEWS if uncertain else None, max_megapixels)
+    settings = Settings(threshold, mm_per_px, source, maps, VIEWS if uncertain else None, max_megapixels, parts)
     with progress(len(jobs), on_stderr=as_json) as (say, advance):
 
         def tell(entry: Entry) -> None:
@@ -99,10 +135,10 @@ def inspect(
             else:
                 say(summary_line(entry))
 
-        entries = inspect_batch(jobs, out, predictor, settings, on_entry=tell)
+        entries = inspect_batch(jobs, out, predictor, settings, workers=workers, on_entry=tell)
     if as_json:
         print_list(read_results(out, entries))
-    typer.echo(f"Report: {out / 'report.html'}", err=as_json)
+    typer.echo(f"Files: {out}" if parts else f"Report: {out / 'report.html'}", err=as_json)
     if any(entry.result is None for entry in entries):
         raise typer.Exit(1)
 
@@ -164,6 +200,9 @@ def summary_line(entry: Entry) -> str:
     from crackwise.report.table import length_text, width_text
 
     assert entry.result is not None
+    if "cracks" not in entry.result:
+        share = entry.result["crack_area_px"] / (entry.result["width_px"] * entry.result["height_px"])
+        return f"{entry.source}: {100 * share:.2g} % crack"
     cracks, totals, triage, review = (entry.result[key] for key in ("cracks", "totals", "triage", "review"))
     notes = f"; {100 * triage['segmented_share']:.3g} % segmented" if triage else ""
     notes += "; needs review" if review and review["needed"] else ""
