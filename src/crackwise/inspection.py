@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,6 +37,8 @@ SCHEMA = "crackwise.inspection/1"
 """Of `Inspection.to_dict`; docs/results.md describes it."""
 
 MASK_THRESHOLD = 0.5
+MEASURING = threading.Lock()
+"""Measuring is many short steps of the interpreter: two threads at it only hinder each other."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -183,11 +186,13 @@ def inspect_photo(
     card = predictor.card
     mm_per_px = check_scale(mm_per_px)
     probabilities, used, triage = predict_photo(photo.pixels, predictor, threshold=threshold)
+    with MEASURING:
+        cracks = measure(photo.pixels, probabilities, classes=card.classes, threshold=used, mm_per_px=mm_per_px)
     return Inspection(
         source=source,
         sha256=photo.sha256,
         probabilities=probabilities,
-        cracks=measure(photo.pixels, probabilities, classes=card.classes, threshold=used, mm_per_px=mm_per_px),
+        cracks=cracks,
         card=card,
         threshold=used,
         model_sha256=predictor.sha256,
