@@ -17,8 +17,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from crackwise.batch import job as one_photo
 from crackwise.batch import Settings, find_photos, inspect_batch, name_outputs, read_results
+from crackwise.batch import job as one_photo
 from crackwise.errors import CrackwiseError, ImageError, ModelError, ScaleUnknownError
 from crackwise.imaging.image import read_image, read_mask
 from crackwise.inspection import inspect_image

@@ -38,7 +38,7 @@ class OnnxPredictor:
         except REFUSALS as error:
             raise ModelError(f"The model {self.card.name} failed on a {shape_text(pixels)} picture: {error}") from error
         expected = (len(self.card.classes), *pixels.shape[:2])
-        if maps.shape != expected or not np.isfinite(maps.sum()):
+        if maps.shape != expected or not np.isfinite(maps.sum(dtype=np.float64)):
             raise ModelError(
                 f"The model {self.card.name} returned {maps.shape} where finite numbers of {expected} were expected. "
                 "Export it again."

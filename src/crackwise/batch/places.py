@@ -121,7 +121,7 @@ def prepare(out: Path, jobs: Sequence[Job], classes: Sequence[str]) -> None:
     home = cache(os.path.realpath)
 
     def place(path: Path) -> str:
-        return os.path.join(home(path.parent), path.name)
+        return f"{home(path.parent)}{os.sep}{path.name}"
 
     photos = {name for job in jobs for name in (os.path.realpath(job.path), place(job.path))}
     of_the_run = [out / name for name in (TABLE, MASK_TABLE, PAGE)]

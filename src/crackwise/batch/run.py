@@ -79,6 +79,7 @@ def outcomes(
     work = partial(inspect_job, out=out, predictor=gate.guard(predictor), settings=settings)
     return in_order(work, jobs, gate, threads=workers + READING)
 
+
 def write_report(
     out: Path, entries: Sequence[Entry], widths: WidthCounts, predictor: Predictor, settings: Settings
 ) -> None:
@@ -97,9 +98,7 @@ def write_report(
         "runtime": predictor.runtime,
         "precision": predictor.precision,
     }
-    write_atomically(
-        out / PAGE, render_page(entries, summary, widths, card=card, model=model, preview=preview)
-    )
+    write_atomically(out / PAGE, render_page(entries, summary, widths, card=card, model=model, preview=preview))
 
 
 def read_results(out: str | Path, entries: Iterable[Entry]) -> Iterator[dict[str, Any]]:

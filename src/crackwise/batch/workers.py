@@ -16,7 +16,8 @@ from crackwise.predictor import Predictor
 
 __all__ = ["READING", "Gate", "in_order"]
 
-T, R = TypeVar("T"), TypeVar("R")
+Thing = TypeVar("Thing")
+Result = TypeVar("Result")
 
 AHEAD = 4
 """So many results for each thread may wait for one that takes longer."""
@@ -61,10 +62,12 @@ class Guarded:
             return self.predictor(pixels)
 
 
-def in_order(work: Callable[[T], R], things: Iterable[T], gate: Gate, *, threads: int) -> Generator[R]:
+def in_order(
+    work: Callable[[Thing], Result], things: Iterable[Thing], gate: Gate, *, threads: int
+) -> Generator[Result]:
     """What ``work`` makes of each thing, in their order; what it raises ends all, at the latest where they predict."""
     with ThreadPoolExecutor(threads) as pool:
-        waiting: deque[Future[R]] = deque()
+        waiting: deque[Future[Result]] = deque()
         try:
             for thing in things:
                 waiting.append(pool.submit(work, thing))

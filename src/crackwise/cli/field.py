@@ -46,8 +46,6 @@ Uncertain = Annotated[
 ]
 
 
-
-
 class Part(StrEnum):
     """What can be written of a photograph; the rows of `crackwise.batch.PARTS`."""
 

@@ -10,7 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-__all__ = ["draw_heat", "draw_overlay", "encode_jpeg", "encode_mask", "encode_png", "encode_tiff16", "map_files", "shrink"]
+__all__ = [
+    "draw_heat",
+    "draw_overlay",
+    "encode_jpeg",
+    "encode_mask",
+    "encode_png",
+    "encode_tiff16",
+    "map_files",
+    "shrink",
+]
 
 Pixels = NDArray[np.uint8]
 Line = NDArray[np.floating]
