@@ -6,7 +6,7 @@ import hashlib
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +17,12 @@ from crackwise.errors import ImageError, ModelError, ScaleUnknownError, printabl
 from crackwise.imaging.image import MAX_MEGAPIXELS, Photo, read_image, read_mask, read_photo
 from crackwise.imaging.scale import check_scale
 from crackwise.imaging.tiles import predict_tiled
-from crackwise.measure import Crack, measure, totals
 from crackwise.predictor import ModelCard, Predictor
 from crackwise.trust.review import judge_review
 from crackwise.trust.uncertainty import Uncertainty, uncertainty
+
+if TYPE_CHECKING:
+    from crackwise.measure import Crack
 
 __all__ = [
     "SCHEMA",
@@ -85,6 +87,8 @@ class Inspection:
     @property
     def totals(self) -> dict[str, Any]:
         """``crack_count, crack_length_px, crack_length_mm, crack_area_px, ...``; without a scale mm and m are None."""
+        from crackwise.measure import totals
+
         return totals(self.cracks, int(np.count_nonzero(self.mask)), self.shape, self.mm_per_px)
 
     @property
@@ -183,6 +187,8 @@ def inspect_photo(
     views: int | None = None,
 ) -> Inspection:
     """As `inspect_image`, of a photograph that has been read."""
+    from crackwise.measure import measure  # takes longer to import than everything that a mask needs
+
     card = predictor.card
     mm_per_px = check_scale(mm_per_px)
     probabilities, used, triage = predict_photo(photo.pixels, predictor, threshold=threshold)
@@ -254,6 +260,8 @@ def measure_mask(
         ImageError: a file cannot be used, or the two differ in size.
         ScaleUnknownError: ``mm_per_px`` is no scale.
     """
+    from crackwise.measure import measure, totals
+
     mm_per_px = check_scale(mm_per_px)
     plane = read_mask(mask, max_megapixels=max_megapixels)
     pixels = None if photo is None else read_image(photo, max_megapixels=max_megapixels)

@@ -18,7 +18,6 @@ from crackwise.imaging.overlay import encode_jpeg, shrink
 from crackwise.imaging.scale import check_scale
 from crackwise.predictor import Predictor
 from crackwise.report.chart import WidthCounts
-from crackwise.report.page import render_page, summarise
 from crackwise.report.table import Entry, masks_to_csv, to_csv
 
 __all__ = ["inspect_batch", "read_results"]
@@ -84,6 +83,8 @@ def write_report(
     out: Path, entries: Sequence[Entry], widths: WidthCounts, predictor: Predictor, settings: Settings
 ) -> None:
     """The page, its pictures read back one at a time."""
+    from crackwise.report.page import render_page, summarise  # whose templates take long to import
+
     longest = next((px for most, px in PREVIEWS.items() if len(entries) <= most), SMALLEST_PREVIEW_PX)
 
     def preview(entry: Entry) -> bytes:
