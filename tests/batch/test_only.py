@@ -54,9 +54,7 @@ def run(photos: Path, out: Path, *only: str, predictor: Darkness | None = None, 
     inspect_batch(jobs, out, predictor or Darkness(), settings, workers=2)
 
 
-def test_masks_alone_are_those_of_a_whole_run(
-    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_masks_alone_are_those_of_a_whole_run(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(photos, tmp_path / "all")
     monkeypatch.delattr(import_module("crackwise.measure"), "measure")  # not so much as imported
     run(photos, tmp_path / "masks", "masks")

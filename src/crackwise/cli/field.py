@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["register"]
 
+CORES = os.cpu_count() or 1
+
 Say = Callable[[str], None]
 Scale = Annotated[
     str | None, typer.Option("--scale", metavar="LENGTH", help="What one pixel covers: 0.2mm, 200um, 0.02cm.")
@@ -107,21 +109,16 @@ def inspect(
 ) -> None:
     """Find and measure the cracks on photographs: masks, overlays, results, a table and a report."""
     mm_per_px = read_scale(scale)
-    parts = frozenset(only or ())
-    if as_json and parts and "results" not in parts:
-        raise typer.BadParameter("prints results; add --only results, or leave out --only", param_hint="--json")
-    if uncertain and parts == {"masks"}:
-        raise typer.BadParameter("is told in results; add --only results", param_hint="--uncertainty")
+    parts = parts_of(only, as_json=as_json, uncertain=uncertain)
     from crackwise.backends import load_predictor
     from crackwise.batch import Settings, find_photos, inspect_batch, name_outputs, read_results
     from crackwise.trust.uncertainty import VIEWS
 
     jobs = name_outputs(find_photos(photos, out))
-    cores = os.cpu_count() or 1
-    workers = min(workers or cores, len(jobs))
-    threads = max(cores // workers, 1)
-    predictor = load_predictor(model, threads=threads, prompts=tuple(prompts or ()))
-    predictor = behind(screen, predictor, screen_threshold, threads=threads)
+    workers = min(workers or CORES, len(jobs))
+    threads = max(CORES // workers, 1)
+    segmenter = load_predictor(model, threads=threads, prompts=tuple(prompts or ()))
+    predictor = behind(screen, segmenter, screen_threshold, threads=threads)
     source = None if mm_per_px is None else "command line"
     settings = Settings(threshold, mm_per_px, source, maps, VIEWS if uncertain else None, max_megapixels, parts)
     with progress(len(jobs), on_stderr=as_json) as (say, advance):
@@ -164,6 +161,16 @@ def measure(
         typer.echo(json.dumps(measured, ensure_ascii=False, allow_nan=False))
     else:
         typer.echo("\n".join(plain_table(measured)))
+
+
+def parts_of(only: list[Part] | None, *, as_json: bool, uncertain: bool) -> frozenset[str]:
+    """What ``--only`` names, where that goes together with the other options; empty: everything."""
+    parts = frozenset(only or ())
+    if as_json and parts and "results" not in parts:
+        raise typer.BadParameter("prints results; add --only results, or leave out --only", param_hint="--json")
+    if uncertain and parts == {"masks"}:
+        raise typer.BadParameter("is told in results; add --only results", param_hint="--uncertainty")
+    return parts
 
 
 def read_scale(text: str | None) -> float | None:
