@@ -157,11 +157,12 @@ def run_case(case: Case, model: str, rounds: int, scratch: Path) -> None:
     cpus = {name: min(cpu for _, cpu in each) for name, each in taken.items()}
     fastest = min(("each", "together"), key=lambda name: min(walls[name]))
     ratios = [b / o for b, o in zip(walls[fastest], walls["ours"], strict=True)]
-    share = 1000 / len(case.photos)
+    best = min(walls[fastest]) / min(walls["ours"])
+    before_ms, after_ms = (1000 * cpus[name] / len(case.photos) for name in (fastest, "ours"))
     print(
-        f"  {case.title:45} throughput {statistics.median(ratios):.2f} (best rounds "
-        f"{min(walls[fastest]) / min(walls['ours']):.2f}, all {' '.join(f'{r:.2f}' for r in sorted(ratios))})  "
-        f"CPU {cpus['ours'] / cpus[fastest]:.3f} ({share * cpus[fastest]:.1f} -> {share * cpus['ours']:.1f} ms an image)",
+        f"  {case.title:45} throughput {statistics.median(ratios):.2f}, best rounds {best:.2f}, "
+        f"all {' '.join(f'{ratio:.2f}' for ratio in sorted(ratios))}; "
+        f"CPU {after_ms / before_ms:.3f} ({before_ms:.1f} and {after_ms:.1f} ms an image)",
         flush=True,
     )
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -122,15 +123,9 @@ def inspect(
     source = None if mm_per_px is None else "command line"
     settings = Settings(threshold, mm_per_px, source, maps, VIEWS if uncertain else None, max_megapixels, parts)
     with progress(len(jobs), on_stderr=as_json) as (say, advance):
-
-        def tell(entry: Entry) -> None:
-            advance()
-            if entry.result is None:
-                typer.echo(f"error: {entry.error}", err=True)
-            else:
-                say(summary_line(entry))
-
-        entries = inspect_batch(jobs, out, predictor, settings, workers=workers, on_entry=tell)
+        entries = inspect_batch(
+            jobs, out, predictor, settings, workers=workers, on_entry=partial(tell, say=say, advance=advance)
+        )
     if as_json:
         print_list(read_results(out, entries))
     typer.echo(f"Files: {out}" if parts else f"Report: {out / 'report.html'}", err=as_json)
@@ -198,6 +193,15 @@ def progress(total: int, *, on_stderr: bool) -> Iterator[tuple[Say, Callable[[],
     with Progress(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty()) as bar:
         task = bar.add_task("", total=total)
         yield lambda line: typer.echo(line, err=on_stderr), lambda: bar.advance(task)
+
+
+def tell(entry: Entry, *, say: Say, advance: Callable[[], None]) -> None:
+    """Print the line of one photograph."""
+    advance()
+    if entry.result is None:
+        typer.echo(f"error: {entry.error}", err=True)
+    else:
+        say(summary_line(entry))
 
 
 def summary_line(entry: Entry) -> str:
