@@ -1,6 +1,6 @@
 """Folders through `crackwise inspect` beside the bare runtime, in turns.
 
-    python benchmarks/pipeline.py [MODEL.onnx ...] [--data ../shared/data] [--rounds 5] [--count 80] [--large 6]
+    python benchmarks/pipeline.py [MODEL.onnx ...] [--data ../shared/data] [--rounds 5] [--count 80] [--large 6] [--case TEXT]
 
 The bare runtime is one ONNX Runtime session that is shown the same pixels, read and cut into the same tiles before the
 clock starts: by one thread for each core, a tile each, and once with all cores in one call; the faster of the two
@@ -219,6 +219,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--count", type=int, default=80, help="photographs of 448 px")
     parser.add_argument("--large", type=int, default=6, help="photographs of 12 megapixels")
+    parser.add_argument("--case", default="", help="only those whose title holds this")
     options = parser.parse_args()
     machine = describe_machine()
     print(f"{machine['processor']}, {machine['cores']} cores, {machine['versions']}, load {load_average()}")
@@ -231,7 +232,7 @@ def main() -> None:
         print_cold(every[0].photos[0], scratch, options.rounds)
         for model in options.models:
             print(f"{load_predictor(model).card.name}, ours against the bare runtime:")
-            for case in every:
+            for case in (case for case in every if options.case in case.title):
                 run_case(case, model, options.rounds, scratch)
             for case in (every[2], every[4]):
                 print_measuring(model, case, options.rounds)

@@ -117,7 +117,7 @@ def inspect(
 
     jobs = name_outputs(find_photos(photos, out))
     workers = min(workers or CORES, len(jobs))
-    threads = max(CORES // workers, 1)
+    threads = 1 if len(jobs) > 1 else CORES  # not by workers: more threads may change the last bit of a probability
     segmenter = load_predictor(model, threads=threads, prompts=tuple(prompts or ()))
     predictor = behind(screen, segmenter, screen_threshold, threads=threads)
     source = None if mm_per_px is None else "command line"
