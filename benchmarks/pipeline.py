@@ -1,6 +1,6 @@
 """Folders through `crackwise inspect` beside the bare runtime, in turns.
 
-    python benchmarks/pipeline.py [MODEL.onnx ...] [--data ../shared/data] [--rounds 5] [--count 80] [--large 6] [--case X]
+    python benchmarks/pipeline.py [MODEL.onnx ...] [--data DIR] [--rounds 5] [--count 80] [--large 6] [--case TEXT]
 
 The bare runtime is one ONNX Runtime session that is shown the same pixels, read and cut into the same tiles before the
 clock starts: by one thread for each core, a tile each, and once with all cores in one call; the faster of the two

@@ -241,8 +241,8 @@ def predict_photo(pixels: NDArray[np.uint8], predictor: Predictor, *, threshold:
 def mask_of(probabilities: NDArray[np.float32], threshold: float) -> NDArray[np.uint8]:
     """(h, w): 255 where any of the planes (k, h, w) reaches the threshold, else 0."""
     reached = probabilities >= threshold
-    mask = reached[0] if len(reached) == 1 else reached.any(axis=0)
-    return np.asarray(mask.view(np.uint8) * np.uint8(255))
+    mask: NDArray[np.uint8] = np.asarray(reached[0] if len(reached) == 1 else reached.any(axis=0)).view(np.uint8)
+    return np.multiply(mask, np.uint8(255), out=mask)
 
 
 def measure_mask(
