@@ -57,6 +57,7 @@ def main() -> None:
     works: dict[str, Callable[[], object]] = {
         "measure, with photograph": lambda: measure(photo, plane),
         "measure, map alone": lambda: measure(None, plane),
+        "measure, nothing there": lambda: measure(photo, np.zeros_like(plane)),
     }
     if len(sys.argv) > 1:
         from crackwise.backends.onnx import load

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,17 +17,30 @@ from crackwise.errors import ImageError, ModelError, ScaleUnknownError, printabl
 from crackwise.imaging.image import MAX_MEGAPIXELS, Photo, read_image, read_mask, read_photo
 from crackwise.imaging.scale import check_scale
 from crackwise.imaging.tiles import predict_tiled
-from crackwise.measure import Crack, measure, totals
 from crackwise.predictor import ModelCard, Predictor
 from crackwise.trust.review import judge_review
 from crackwise.trust.uncertainty import Uncertainty, uncertainty
 
-__all__ = ["SCHEMA", "Inspection", "inspect_image", "inspect_photo", "measure_mask"]
+if TYPE_CHECKING:
+    from crackwise.measure import Crack
+
+__all__ = [
+    "SCHEMA",
+    "Inspection",
+    "Prediction",
+    "inspect_image",
+    "inspect_photo",
+    "mask_of",
+    "measure_mask",
+    "predict_photo",
+]
 
 SCHEMA = "crackwise.inspection/1"
 """Of `Inspection.to_dict`; docs/results.md describes it."""
 
 MASK_THRESHOLD = 0.5
+MEASURING = threading.Lock()
+"""Measuring is many short steps of the interpreter: two threads at it only hinder each other."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,16 +77,18 @@ class Inspection:
     @property
     def mask(self) -> NDArray[np.uint8]:
         """(h, w): 255 where any class reaches the threshold, else 0."""
-        return np.asarray(self.class_masks.max(axis=0))
+        return mask_of(self.probabilities, self.threshold)
 
     @property
     def class_masks(self) -> NDArray[np.uint8]:
         """(k, h, w): 255 where that class reaches the threshold, else 0."""
-        return np.where(self.probabilities >= self.threshold, np.uint8(255), np.uint8(0))
+        return np.stack([mask_of(plane[None], self.threshold) for plane in self.probabilities])
 
     @property
     def totals(self) -> dict[str, Any]:
         """``crack_count, crack_length_px, crack_length_mm, crack_area_px, ...``; without a scale mm and m are None."""
+        from crackwise.measure import totals
+
         return totals(self.cracks, int(np.count_nonzero(self.mask)), self.shape, self.mm_per_px)
 
     @property
@@ -171,20 +187,18 @@ def inspect_photo(
     views: int | None = None,
 ) -> Inspection:
     """As `inspect_image`, of a photograph that has been read."""
+    from crackwise.measure import measure  # takes longer to import than everything that a mask needs
+
     card = predictor.card
-    used = card.threshold if threshold is None else threshold
-    if not 0 < used < 1:
-        raise ModelError(f"The threshold must lie between 0 and 1, not at {used}; leave it out for the model's own.")
     mm_per_px = check_scale(mm_per_px)
-    if isinstance(predictor, Cascade):
-        predictor = predictor.afresh()
-    probabilities = predict_tiled(predictor, photo.pixels)
-    triage = predictor.models() | predictor.triage.to_dict() if isinstance(predictor, Cascade) else None
+    probabilities, used, triage = predict_photo(photo.pixels, predictor, threshold=threshold)
+    with MEASURING:
+        cracks = measure(photo.pixels, probabilities, classes=card.classes, threshold=used, mm_per_px=mm_per_px)
     return Inspection(
         source=source,
         sha256=photo.sha256,
         probabilities=probabilities,
-        cracks=measure(photo.pixels, probabilities, classes=card.classes, threshold=used, mm_per_px=mm_per_px),
+        cracks=cracks,
         card=card,
         threshold=used,
         model_sha256=predictor.sha256,
@@ -196,6 +210,39 @@ def inspect_photo(
         review=judge_review(probabilities, card),
         uncertainty=uncertainty(predictor, photo.pixels, views=views, threshold=used) if views is not None else None,
     )
+
+
+class Prediction(NamedTuple):
+    """Where a model sees cracks on one photograph; nothing is measured yet."""
+
+    probabilities: NDArray[np.float32]
+    """(k, h, w), one map for each class of the card."""
+    threshold: float
+    triage: dict[str, Any] | None
+    """As that of an `Inspection`."""
+
+
+def predict_photo(pixels: NDArray[np.uint8], predictor: Predictor, *, threshold: float | None = None) -> Prediction:
+    """The first half of `inspect_photo`; pixels are uint8 RGB (h, w, 3).
+
+    Raises:
+        ModelError: the model cannot be used, or the threshold is not between 0 and 1.
+    """
+    used = predictor.card.threshold if threshold is None else threshold
+    if not 0 < used < 1:
+        raise ModelError(f"The threshold must lie between 0 and 1, not at {used}; leave it out for the model's own.")
+    if isinstance(predictor, Cascade):
+        predictor = predictor.afresh()
+    probabilities = predict_tiled(predictor, pixels)
+    triage = predictor.models() | predictor.triage.to_dict() if isinstance(predictor, Cascade) else None
+    return Prediction(probabilities, used, triage)
+
+
+def mask_of(probabilities: NDArray[np.float32], threshold: float) -> NDArray[np.uint8]:
+    """(h, w): 255 where any of the planes (k, h, w) reaches the threshold, else 0."""
+    reached = probabilities >= threshold
+    mask: NDArray[np.uint8] = np.asarray(reached[0] if len(reached) == 1 else reached.any(axis=0)).view(np.uint8)
+    return np.multiply(mask, np.uint8(255), out=mask)
 
 
 def measure_mask(
@@ -213,6 +260,8 @@ def measure_mask(
         ImageError: a file cannot be used, or the two differ in size.
         ScaleUnknownError: ``mm_per_px`` is no scale.
     """
+    from crackwise.measure import measure, totals
+
     mm_per_px = check_scale(mm_per_px)
     plane = read_mask(mask, max_megapixels=max_megapixels)
     pixels = None if photo is None else read_image(photo, max_megapixels=max_megapixels)

@@ -22,7 +22,9 @@ from PIL import Image
 
 from crackwise import __version__
 from crackwise.backends.onnx import CARD_KEY
+from crackwise.batch import PARTS
 from crackwise.cli import main
+from crackwise.cli.field import Part
 from crackwise.predictor import ModelCard
 
 DARKNESS = """
@@ -95,6 +97,25 @@ def test_a_photo_is_one_line_and_its_files(tmp_path: Path, model: str, crackwise
     result = json.loads((tmp_path / "out" / "results" / "wall.json").read_bytes())
     assert (result["mm_per_px"], result["mm_per_px_source"]) == (0.2, "command line")
     assert (tmp_path / "out" / "maps" / "wall.tif").is_file()
+
+
+def test_masks_alone_are_one_line_and_a_table(tmp_path: Path, model: str, crackwise: Command) -> None:
+    photo, out = draw_wall(tmp_path / "wall.jpg"), tmp_path / "out"
+    code, said, err = crackwise("inspect", photo, "--out", out, "--model", model, "--only", "masks", "--workers", "3")
+    assert (code, err) == (0, "")
+    assert re.fullmatch(rf"{re.escape(str(photo))}: \d\.\d % crack\nFiles: {re.escape(str(out))}\n", said)
+    assert sorted(path.name for path in out.iterdir()) == ["masks", "masks.csv"]
+
+
+def test_the_parts_that_can_be_asked_for_are_those_that_there_are() -> None:
+    assert [part.value for part in Part] == list(PARTS)
+
+
+@pytest.mark.parametrize("option", ["--json", "--uncertainty"])
+def test_what_stands_in_results_needs_them(tmp_path: Path, model: str, crackwise: Command, option: str) -> None:
+    code, _, err = crackwise("inspect", draw_wall(tmp_path / "w.jpg"), "--model", model, "--only", "masks", option)
+    assert code == 2
+    assert "--only results" in " ".join(err.replace("│", " ").split())
 
 
 def test_results_go_to_a_folder_of_their_own_unless_told_otherwise(

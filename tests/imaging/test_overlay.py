@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from crackwise.imaging.overlay import (
     CENTRELINE_RGB,
@@ -12,6 +15,7 @@ from crackwise.imaging.overlay import (
     draw_heat,
     draw_overlay,
     encode_jpeg,
+    encode_mask,
     encode_png,
     encode_tiff16,
     shrink,
@@ -72,8 +76,12 @@ def test_probabilities_survive_sixteen_bits(rng: np.random.Generator) -> None:
 
 def test_a_mask_survives_png(rng: np.random.Generator) -> None:
     mask = (rng.random((40, 50)) > 0.5).astype(np.uint8) * 255
-    read = cv2.imdecode(np.frombuffer(encode_png(mask), np.uint8), cv2.IMREAD_UNCHANGED)
-    np.testing.assert_array_equal(read, mask)
+    for content in (encode_png(mask), encode_mask(mask)):
+        read = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+        np.testing.assert_array_equal(read, mask)
+        with Image.open(io.BytesIO(content)) as picture:
+            assert picture.mode == "L"  # one bit a pixel would be True and False
+            np.testing.assert_array_equal(np.asarray(picture), mask)
 
 
 def test_a_picture_too_long_for_jpeg_becomes_smaller() -> None:

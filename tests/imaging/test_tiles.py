@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from crackwise.imaging.tiles import GRID_PX, fades, predict_tiled, split_axis
+from crackwise.imaging.tiles import GRID_PX, fades, predict_tiled, split_axis, stretches
 from crackwise.predictor import ModelCard
 
 
@@ -57,6 +57,12 @@ def test_spans_cover_a_side_and_begin_on_the_grid(length: int, tile: int, overla
 def test_few_pixels_are_predicted_twice(shape: tuple[int, int]) -> None:
     rows, columns = (sum(stop - start for start, stop in split_axis(side, 1024, 64)) for side in shape)
     assert rows * columns / (shape[0] * shape[1]) <= 1.15
+
+
+def test_the_middle_of_a_tile_is_known_to_weigh_one() -> None:
+    assert stretches(np.array([0, 0.5, 1, 1, 1, 0.2], np.float32)) == [(0, 2), (2, 5), (5, 6)]
+    assert stretches(np.ones(4, np.float32)) == [(0, 4)]
+    assert stretches(np.array([0.2, 0.8, 0.3], np.float32)) == [(0, 3)]
 
 
 def test_tiles_are_of_one_size() -> None:

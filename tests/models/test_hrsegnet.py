@@ -2,15 +2,19 @@
 
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from crackwise.backends.pytorch import TorchPredictor
+from crackwise.imaging.tiles import predict_tiled, split_axis
 from crackwise.models import build_model, count_parameters
 from crackwise.models.blocks import Outputs, TwoWay
 from crackwise.models.cost import build_on_meta, multiply_adds
 from crackwise.models.hrsegnet import build
+from crackwise.predictor import ModelCard
 
 # base, depth, parameters with auxiliary heads, deployed, conv GMAC at 400 px in the order of the paper
 PUBLISHED = [
@@ -78,6 +82,17 @@ def test_tiles_with_a_halo_equal_the_whole() -> None:
             torch.testing.assert_close(
                 tile[..., halo : halo + core], whole[..., left + halo : left + halo + core], rtol=0, atol=1e-5
             )
+
+
+def test_the_mask_of_tiles_is_that_of_the_whole_to_the_pixel() -> None:
+    model = used(build_model("hrsegnet", base=8, variant="tiled"))
+    predictor = TorchPredictor(model, ModelCard(name="hrsegnet", version="0", tile_px=2048, overlap_px=1024), "0" * 64)
+    photo = np.random.default_rng(0).integers(0, 256, (96, 3104, 3), np.uint8)
+    whole, tiled = predictor(photo), predict_tiled(predictor, photo)
+    assert len(split_axis(3104, 2048, 1024)) == 3
+    np.testing.assert_allclose(tiled, whole, rtol=0, atol=1e-5)
+    level = float(np.median(whole))
+    assert np.array_equal(tiled >= level, whole >= level)
 
 
 def test_a_tile_does_not_see_the_padding_of_an_odd_picture() -> None:

@@ -1,7 +1,8 @@
-"""The commands `compare` and `matrix`: several models against each other, and on several sets."""
+"""The commands `compare`, `matrix` and `benchmark`: models against each other, on several sets, and for speed."""
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,6 +28,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     app.command()(compare)
     app.command()(matrix)
+    app.command()(benchmark)
 
 
 def compare(
@@ -110,3 +112,46 @@ def named(models: Sequence[str]) -> Iterator[tuple[str, Predictor]]:
     times = Counter(names)
     for model, name in zip(models, names, strict=True):
         yield name if times[name] == 1 else f"{name} ({Path(model).name})", load_predictor(model)
+
+
+def benchmark(
+    models: Annotated[
+        list[str], typer.Argument(metavar="MODEL...", help="Exported files, run folders, or `packaged`.")
+    ],
+    runtime: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--runtime",
+            metavar="NAME",
+            help="onnxruntime, openvino or torch, where it can run the model; repeatable. Default: the model's own.",
+        ),
+    ] = None,
+    size_px: Annotated[int, typer.Option("--size", min=32, metavar="PX", help="Side of the picture.")] = 448,
+    threads: Annotated[int, typer.Option("--threads", min=1, help="In one prediction.")] = 1,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="In each, every model has its turn.")] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where speed.json and .html go.")] = None,
+) -> None:
+    """Time models side by side, in turns: latency, throughput, processor time and memory."""
+    from crackwise.speed.record import text_table
+    from crackwise.speed.run import benchmark as run_benchmark
+
+    record = run_benchmark(
+        models,
+        runtimes=tuple(runtime or ()),
+        size_px=size_px,
+        threads=threads,
+        rounds=rounds,
+        say=lambda text: typer.echo(f"{text} ...", err=True),
+    )
+    if out is not None:
+        from crackwise.speed.page import write_speed
+
+        write_speed(record, out)
+    machine = record["machine"]
+    typer.echo(json.dumps(record, ensure_ascii=False) if as_json else "\n".join(text_table(record)))
+    typer.echo(f"{machine['processor']}, load {machine['load_before']} on {machine['cores']} cores", err=as_json)
+    if machine["busy"]:
+        typer.echo("The machine was busy with something else: only the ratios mean anything.", err=True)
+    if out is not None:
+        typer.echo(f"The page lies in {out / 'speed.html'}, its numbers in {out / 'speed.json'}.", err=as_json)

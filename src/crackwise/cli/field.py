@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
     from crackwise.report.table import Entry
 
 __all__ = ["register"]
+
+CORES = os.cpu_count() or 1
 
 Say = Callable[[str], None]
 Scale = Annotated[
@@ -41,6 +46,27 @@ Maps = Annotated[bool, typer.Option("--maps", help="Write probability maps too, 
 Uncertain = Annotated[
     bool,
     typer.Option("--uncertainty", help="Compare 8 views of each photograph, map what is uncertain: 9 times the time."),
+]
+
+
+class Part(StrEnum):
+    """What can be written of a photograph; the rows of `crackwise.batch.PARTS`."""
+
+    masks = "masks"
+    overlays = "overlays"
+    results = "results"
+
+
+Only = Annotated[
+    list[Part] | None,
+    typer.Option(
+        "--only",
+        help="Write masks, overlays or results alone, and no report; repeatable. Masks alone are not measured.",
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, help="Photographs that are predicted at once; default: one for each core."),
 ]
 
 
@@ -79,30 +105,30 @@ def inspect(
     maps: Maps = False,
     uncertain: Uncertain = False,
     max_megapixels: MaxMegapixels = 250.0,
+    only: Only = None,
+    workers: Workers = None,
 ) -> None:
     """Find and measure the cracks on photographs: masks, overlays, results, a table and a report."""
     mm_per_px = read_scale(scale)
+    parts = parts_of(only, as_json=as_json, uncertain=uncertain)
     from crackwise.backends import load_predictor
     from crackwise.batch import Settings, find_photos, inspect_batch, name_outputs, read_results
     from crackwise.trust.uncertainty import VIEWS
 
     jobs = name_outputs(find_photos(photos, out))
-    predictor = behind(screen, load_predictor(model, prompts=tuple(prompts or ())), screen_threshold)
+    workers = min(workers or CORES, len(jobs))
+    threads = 1 if len(jobs) > 1 else CORES  # not by workers: more threads may change the last bit of a probability
+    segmenter = load_predictor(model, threads=threads, prompts=tuple(prompts or ()))
+    predictor = behind(screen, segmenter, screen_threshold, threads=threads)
     source = None if mm_per_px is None else "command line"
-    settings = Settings(threshold, mm_per_px, source, maps, VIEWS if uncertain else None, max_megapixels)
+    settings = Settings(threshold, mm_per_px, source, maps, VIEWS if uncertain else None, max_megapixels, parts)
     with progress(len(jobs), on_stderr=as_json) as (say, advance):
-
-        def tell(entry: Entry) -> None:
-            advance()
-            if entry.result is None:
-                typer.echo(f"error: {entry.error}", err=True)
-            else:
-                say(summary_line(entry))
-
-        entries = inspect_batch(jobs, out, predictor, settings, on_entry=tell)
+        entries = inspect_batch(
+            jobs, out, predictor, settings, workers=workers, on_entry=partial(tell, say=say, advance=advance)
+        )
     if as_json:
         print_list(read_results(out, entries))
-    typer.echo(f"Report: {out / 'report.html'}", err=as_json)
+    typer.echo(f"Files: {out}" if parts else f"Report: {out / 'report.html'}", err=as_json)
     if any(entry.result is None for entry in entries):
         raise typer.Exit(1)
 
@@ -132,6 +158,16 @@ def measure(
         typer.echo("\n".join(plain_table(measured)))
 
 
+def parts_of(only: list[Part] | None, *, as_json: bool, uncertain: bool) -> frozenset[str]:
+    """What ``--only`` names, where that goes together with the other options; empty: everything."""
+    parts = frozenset(only or ())
+    if as_json and parts and "results" not in parts:
+        raise typer.BadParameter("prints results; add --only results, or leave out --only", param_hint="--json")
+    if uncertain and parts == {"masks"}:
+        raise typer.BadParameter("is told in results; add --only results", param_hint="--uncertainty")
+    return parts
+
+
 def read_scale(text: str | None) -> float | None:
     """Millimetres per pixel of ``--scale``."""
     from crackwise.imaging.scale import parse_scale
@@ -159,11 +195,23 @@ def progress(total: int, *, on_stderr: bool) -> Iterator[tuple[Say, Callable[[],
         yield lambda line: typer.echo(line, err=on_stderr), lambda: bar.advance(task)
 
 
+def tell(entry: Entry, *, say: Say, advance: Callable[[], None]) -> None:
+    """Print the line of one photograph."""
+    advance()
+    if entry.result is None:
+        typer.echo(f"error: {entry.error}", err=True)
+    else:
+        say(summary_line(entry))
+
+
 def summary_line(entry: Entry) -> str:
     """One photograph in one line."""
     from crackwise.report.table import length_text, width_text
 
     assert entry.result is not None
+    if "cracks" not in entry.result:
+        share = entry.result["crack_area_px"] / (entry.result["width_px"] * entry.result["height_px"])
+        return f"{entry.source}: {100 * share:.2g} % crack"
     cracks, totals, triage, review = (entry.result[key] for key in ("cracks", "totals", "triage", "review"))
     notes = f"; {100 * triage['segmented_share']:.3g} % segmented" if triage else ""
     notes += "; needs review" if review and review["needed"] else ""

@@ -37,7 +37,9 @@ ScreenThreshold = Annotated[
 ]
 
 
-def behind(screen: str | None, segmenter: Predictor, threshold: float | None) -> Predictor:
+def behind(
+    screen: str | None, segmenter: Predictor, threshold: float | None, *, threads: int | None = None
+) -> Predictor:
     """The segmenter behind the screen, or itself where there is none."""
     if screen is None:
         if threshold is not None:
@@ -46,4 +48,4 @@ def behind(screen: str | None, segmenter: Predictor, threshold: float | None) ->
     from crackwise.backends import load_predictor
     from crackwise.cascade import Cascade
 
-    return Cascade(load_predictor(screen), segmenter, threshold)
+    return Cascade(load_predictor(screen, threads=threads), segmenter, threshold)

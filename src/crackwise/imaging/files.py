@@ -38,7 +38,6 @@ def write_atomically(path: str | Path, content: bytes | Iterable[bytes]) -> None
     path = Path(path)
     pieces = [content] if isinstance(content, bytes) else content
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         with unfinished(path.parent) as (part, file):
             file.writelines(pieces)
             file.flush()
@@ -53,10 +52,15 @@ def write_atomically(path: str | Path, content: bytes | Iterable[bytes]) -> None
 
 @contextmanager
 def unfinished(folder: Path) -> Iterator[tuple[Path, BinaryIO]]:
-    """A file of a name no one else has; gone at the end, unless renamed."""
+    """A file of a name no one else has, in a folder that is made if need be; gone at the end, unless renamed."""
     part = folder / LEFTOVER.replace("*", secrets.token_hex(8))
     try:
-        with part.open("xb") as file:
+        file = part.open("xb")
+    except FileNotFoundError:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = part.open("xb")
+    try:
+        with file:
             yield part, file
     finally:
         part.unlink(missing_ok=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+import stat
 import struct
-import warnings
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,6 +26,7 @@ from crackwise.errors import ImageError
 from crackwise.imaging.jpeg import decode_jpeg
 from crackwise.imaging.mask import to_mask
 from crackwise.imaging.png import check_png
+from crackwise.imaging.quiet import without_warnings
 from crackwise.imaging.tiff import check_tiff, silent_libtiff
 
 __all__ = [
@@ -132,10 +133,11 @@ def read_mask(path: str | Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> Pi
 def read_checked(path: Path, max_megapixels: float) -> bytes:
     """The bytes of a file whose header says that it is one picture of a permitted size."""
     try:
-        if path.is_dir():
+        kind = path.stat().st_mode
+        if stat.S_ISDIR(kind):
             next(path.iterdir(), None)  # one that may not be listed says so
             raise ImageError(f"{path} is a folder, not a picture.")
-        if path.exists() and not path.is_file():
+        if not stat.S_ISREG(kind):
             raise ImageError(f"{path} is not a regular file.")
         with path.open("rb") as file:
             check_header(file, path, max_megapixels)
@@ -198,8 +200,7 @@ def holds_several(picture: ImageFile.ImageFile) -> bool:
 def damage_of(path: str | Path) -> Iterator[None]:
     """Turn what decoders raise into one sentence, and keep their warnings to ourselves."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with without_warnings():
             yield
     except Image.DecompressionBombError as error:  # Pillow's own limit, which its WebP reader alone insists on
         raise ImageError(f"{path} has more pixels than a WebP may have here. Convert it to TIFF.") from error

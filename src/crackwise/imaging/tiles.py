@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Protocol
 
 import numpy as np
@@ -76,9 +76,27 @@ def predict_tiled(predictor: TiledPredictor, pixels: NDArray[np.uint8]) -> NDArr
             tile = predictor(np.ascontiguousarray(pixels[top:bottom, left:right]))
             if maps is None:
                 maps = np.zeros((len(tile), height, width), np.float32)
-            maps[:, top:bottom, left:right] += tile * (fade_rows[:, None] * fade_columns)
+            add_faded(maps[:, top:bottom, left:right], tile, fade_rows, fade_columns)
     assert maps is not None
     return np.clip(maps, 0, 1, out=maps)  # two weights may sum to a hair more than one
+
+
+def add_faded(
+    maps: NDArray[np.float32], tile: NDArray[np.float32], rows: NDArray[np.float32], columns: NDArray[np.float32]
+) -> None:
+    """Add a tile (k, h, w) to its place, weighed by rows (h,) and columns (w,); most of it weighs one."""
+    for (top, bottom), (left, right) in product(stretches(rows), stretches(columns)):
+        part = tile[:, top:bottom, left:right]
+        weighs_one = rows[top] == columns[left] == 1
+        weighed = part if weighs_one else part * (rows[top:bottom, None] * columns[left:right])
+        maps[:, top:bottom, left:right] += weighed
+
+
+def stretches(weights: NDArray[np.float32]) -> list[Span]:
+    """Of a span's weights: where they rise to one, where they are one, where they fall; those that there are."""
+    whole = np.flatnonzero(weights == 1)
+    first, last = (int(whole[0]), int(whole[-1]) + 1) if len(whole) else (len(weights), len(weights))
+    return [span for span in pairwise((0, first, last, len(weights))) if span[0] < span[1]]
 
 
 def fades(spans: tuple[Span, ...]) -> list[NDArray[np.float32]]:

@@ -51,4 +51,7 @@ def normals(points: Points) -> Points:
     along[1:-1] = points[2:] - points[:-2]
     along[0], along[-1] = points[1] - points[0], points[-1] - points[-2]
     length = np.maximum(np.hypot(along[:, 0], along[:, 1]), 1e-9)
-    return np.column_stack((-along[:, 1] / length, along[:, 0] / length))
+    across = np.empty_like(points)
+    np.divide(-along[:, 1], length, out=across[:, 0])
+    np.divide(along[:, 0], length, out=across[:, 1])
+    return across

@@ -124,9 +124,9 @@ def fit_shapes(branches: Sequence[Profiles]) -> list[list[Shape]]:
     shapes: list[list[Shape]] = [[] for _ in branches]
     if not pools:
         return shapes
-    ground = np.array([max(first_guess(pool)[GROUND], LEAST_GROUND) for pool in pools])
-    prior = common_prior(ground, len(pools))
-    own = fit_pools(pools, prior, np.array([first_guess(pool) for pool in pools]))
+    guesses = np.array([first_guess(pool) for pool in pools])
+    ground = np.maximum(guesses[:, GROUND], LEAST_GROUND)
+    own = fit_pools(pools, common_prior(ground, len(pools)), guesses)
     start = np.array([shape.values for shape in own])
     for pool, shape in zip(pools, fit_pools(pools, shared_prior(own, ground), start), strict=True):
         shapes[pool.branch].append(shape)

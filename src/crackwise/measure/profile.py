@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import cv2
@@ -23,6 +24,7 @@ NEIGHBOUR_MARGIN_PX = 3.0
 TIP_MARGIN_PX = 3.0
 JUNCTION_RADII = 1.5
 WIDE_RUN = 1.5
+ONE = np.ones(1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,12 +87,17 @@ def away_from_ends(branch: Branch) -> NDArray[np.bool_]:
     return np.asarray((place >= np.floor(zones[0])) & (place <= n - 1 - np.floor(zones[1])))
 
 
+@lru_cache
+def gaussian(sigma_px: float) -> NDArray[np.float64]:
+    """Weights of a Gaussian, out to four of its sigmas."""
+    return np.asarray(cv2.getGaussianKernel(2 * round(4 * sigma_px) + 1, sigma_px))
+
+
 def blur_along(values: NDArray[Any], sigma_px: float, closed: bool) -> NDArray[Any]:
     """Values (n, t) or (n,) smoothed along the branch by a Gaussian."""
     rows = values.reshape(len(values), -1)
     margin = min(round(4 * sigma_px), len(rows)) if closed else 0
     if margin:
         rows = np.concatenate((rows[-margin:], rows, rows[:margin]))
-    kernel = cv2.getGaussianKernel(2 * round(4 * sigma_px) + 1, sigma_px)
-    smooth = cv2.sepFilter2D(rows, -1, np.ones(1), kernel, borderType=cv2.BORDER_REPLICATE)
+    smooth = cv2.sepFilter2D(rows, -1, ONE, gaussian(sigma_px), borderType=cv2.BORDER_REPLICATE)
     return np.asarray(smooth[margin : len(smooth) - margin]).reshape(values.shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import cv2
@@ -34,5 +35,5 @@ def sample_window(plane: NDArray[Any], rows: Floats, columns: Floats, border: in
 
 def span(at: Floats, side: int) -> tuple[int, int]:
     """First and last + 1 whole pixel on one axis that the places lie between, at least one."""
-    first = int(np.clip(np.floor(at.min()) - 1, 0, side - 1))
-    return first, int(np.clip(np.ceil(at.max()) + 2, first + 1, side))
+    first = min(max(math.floor(at.min()) - 1, 0), side - 1)
+    return first, min(max(math.ceil(at.max()) + 2, first + 1), side)

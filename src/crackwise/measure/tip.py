@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import cv2
@@ -69,8 +70,7 @@ def look_ahead(plane: NDArray[np.float32], line: Points, radius: float) -> Secti
     last = line[-min(len(line), 4 * round(radius) + 12) :]
     ahead = np.arange(-2.0, 3 * radius + 6, max(0.25, radius / 64))
     powers = np.arange(1, 3 if len(last) > BEND_LEAST_POINTS else 2)
-    bend, *_ = np.linalg.lstsq(np.arange(1.0 - len(last), 1)[:, None] ** powers, last - last[-1])
-    path = last[-1] + ahead[:, None] ** powers @ bend
+    path = last[-1] + ahead[:, None] ** powers @ (bend_weights(len(last)) @ (last - last[-1]))
     step = max(0.5, radius / 32)
     aside = np.arange(-(1.5 * radius + 2), 1.5 * radius + 2.01, step)
     across = normals(path)
@@ -81,6 +81,13 @@ def look_ahead(plane: NDArray[np.float32], line: Points, radius: float) -> Secti
     whole[: np.searchsorted(ahead, 0.0)] = True
     offsets = np.interp(ahead, ahead[whole], (values @ aside / np.maximum(mass, 1e-9))[whole])
     return Sections(ahead, mass * step, path + across * offsets[:, None])
+
+
+@lru_cache(maxsize=256)
+def bend_weights(count: int) -> Floats:
+    """Weights (1 or 2, count) that turn points, counted from the last, into the line or parabola nearest to them."""
+    powers = np.arange(1, 3 if count > BEND_LEAST_POINTS else 2)
+    return np.asarray(np.linalg.pinv(np.arange(1.0 - count, 1)[:, None] ** powers))
 
 
 def tip_distance(sections: Sections) -> float:

@@ -39,6 +39,8 @@ WIDEST_MASKS = 3.0
 """A dark band wider than this many masks is something else."""
 FLOOR_PX = 0.017
 """What rounding to pixels and grey levels leaves of the sharpest pictures."""
+ROWS = 64
+"""Looked at together."""
 SOFT_SHARE = 0.25
 DRAWN_SOFTNESS_PX = 0.6
 """Integral of p (1 - p) across an anti-aliased band, read between pixels."""
@@ -160,8 +162,17 @@ def probability(
     Unlike a count of pixels or a distance transform, an integral is right on average for masks without grey edges
     too.
     """
-    hard = bool((plane == (mask > 0)).all())
+    if not branches:
+        return []
+    hard = is_hard(plane, mask)
     return [read_probability(plane, mask, branch, hard) for branch in branches]
+
+
+def is_hard(plane: NDArray[np.generic], mask: NDArray[np.uint8]) -> bool:
+    """Whether a plane holds 0 and 1 only, those of the mask; one that does not is known by its first rows."""
+    return all(
+        bool((plane[top : top + ROWS] == (mask[top : top + ROWS] > 0)).all()) for top in range(0, len(plane), ROWS)
+    )
 
 
 def read_probability(plane: NDArray[np.generic], mask: NDArray[np.uint8], branch: Branch, hard: bool) -> Reading:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from typing import Any
 
-__all__ = ["COLUMNS", "Entry", "decimals", "length_text", "to_csv", "width_text"]
+__all__ = ["COLUMNS", "Entry", "decimals", "length_text", "masks_to_csv", "to_csv", "width_text"]
 
 CRACK_COLUMNS = (
     "label", "length_px", "mean_width_px", "median_width_px", "p95_width_px", "max_width_px", "width_uncertainty_px",
@@ -21,6 +21,11 @@ COLUMNS = (
     *("needs_review", "confidence"),
 )
 """Of ``cracks.csv``, in this order."""
+MASK_COLUMNS = (
+    *("source", "stem", "error", "photo_width_px", "photo_height_px", "crack_area_px", "sha256"),
+    *("threshold", "model_sha256", "runtime", "precision"),
+)
+"""Of ``masks.csv``, in this order."""
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -40,17 +45,39 @@ class Entry:
 
 def to_csv(entries: Iterable[Entry]) -> bytes:
     """The table of a run, UTF-8."""
+    return csv_of(COLUMNS, (row for entry in entries for row in rows_of(entry)))
+
+
+def masks_to_csv(entries: Iterable[Entry]) -> bytes:
+    """The table of a run that measured nothing, UTF-8: one row for every photograph."""
+    return csv_of(MASK_COLUMNS, map(mask_row, entries))
+
+
+def csv_of(columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> bytes:
+    """Rows under their heads."""
     text = StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
-    for entry in entries:
-        writer.writerows(rows_of(entry))
+    writer.writerows(rows)
     return text.getvalue().encode()
+
+
+def names_of(entry: Entry) -> dict[str, Any]:
+    """The first cells of every row of a photograph."""
+    return {"source": as_text(entry.source), "stem": as_text(entry.stem), "error": as_text(entry.error or "")}
+
+
+def mask_row(entry: Entry) -> dict[str, Any]:
+    """The row of one photograph whose cracks were not measured."""
+    if entry.result is None:
+        return names_of(entry)
+    size = {"photo_width_px": entry.result["width_px"], "photo_height_px": entry.result["height_px"]}
+    return names_of(entry) | size | {name: entry.result[name] for name in MASK_COLUMNS[5:]}
 
 
 def rows_of(entry: Entry) -> list[dict[str, Any]]:
     """The rows of one photograph."""
-    photo = {"source": as_text(entry.source), "stem": as_text(entry.stem), "error": as_text(entry.error or "")}
+    photo = names_of(entry)
     if entry.result is None:
         return [photo]
     result = entry.result

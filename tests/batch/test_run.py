@@ -17,8 +17,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from crackwise import batch
 from crackwise.batch import Settings, find_photos, inspect_batch, name_outputs, read_results
+from crackwise.batch import job as one_photo
 from crackwise.errors import CrackwiseError, ImageError, ModelError, ScaleUnknownError
 from crackwise.imaging.image import read_image, read_mask
 from crackwise.inspection import inspect_image
@@ -169,7 +169,7 @@ def test_a_mistake_of_ours_costs_one_photo_and_leaves_none_of_its_files(
     place: str,
     fault: Exception,
 ) -> None:
-    works = getattr(batch, place)
+    works = getattr(one_photo, place)
     calls = iter(range(99))
 
     def fails_once(*args: object, **options: object) -> object:
@@ -177,7 +177,7 @@ def test_a_mistake_of_ours_costs_one_photo_and_leaves_none_of_its_files(
             raise fault
         return works(*args, **options)
 
-    monkeypatch.setattr(batch, place, fails_once)
+    monkeypatch.setattr(one_photo, place, fails_once)
     out = tmp_path / "out"
     entries = run(photos, out)
     assert [entry.stem for entry in entries if entry.result] == ["a", "c"]
