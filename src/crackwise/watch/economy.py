@@ -12,18 +12,21 @@ from numpy.typing import NDArray
 
 from crackwise.predictor import ModelCard, Predictor
 
-__all__ = ["TILE_PX", "InSmallTiles", "Throttle", "limit_threads", "return_freed_memory"]
+__all__ = ["InSmallTiles", "Throttle", "limit_threads", "return_freed_memory"]
 
 TILE_PX = 256
-"""Largest tile of a frame, unless asked otherwise."""
+"""Largest tile of a frame, unless asked otherwise, or the network learnt on larger pictures."""
 
 
 class InSmallTiles:
-    """A predictor that is shown tiles of at most ``tile_px``: what a network holds in memory grows with its tile."""
+    """A predictor that is shown small tiles: what a network holds in memory grows with its tile."""
 
-    def __init__(self, predictor: Predictor, tile_px: int) -> None:
+    def __init__(self, predictor: Predictor, tile_px: int | None = None) -> None:
+        """``tile_px`` at most; None: `TILE_PX`, or the size of the pictures that the network learnt on."""
+        card = predictor.card
+        wanted_px = tile_px or max(TILE_PX, card.input_px or 0)
         self.predictor = predictor
-        self.card: ModelCard = predictor.card.model_copy(update={"tile_px": min(tile_px, predictor.card.tile_px)})
+        self.card: ModelCard = card.model_copy(update={"tile_px": min(wanted_px, card.tile_px)})
         self.sha256, self.runtime, self.precision = predictor.sha256, predictor.runtime, predictor.precision
 
     def __call__(self, pixels: NDArray[np.uint8], /) -> NDArray[np.float32]:

@@ -9,7 +9,7 @@ from threading import Condition, Event, Thread
 
 from crackwise.errors import StreamError
 from crackwise.watch.arrival import Arrival, Counts
-from crackwise.watch.source import Source
+from crackwise.watch.sources.table import Source
 
 __all__ = ["arrivals"]
 

@@ -22,7 +22,7 @@ from crackwise.watch.arrival import Arrival, Counts, pixels_of
 from crackwise.watch.economy import Throttle
 from crackwise.watch.feed import arrivals
 from crackwise.watch.motion import Glance, glance, is_still, scene_shift
-from crackwise.watch.source import Source
+from crackwise.watch.sources.table import Source
 
 __all__ = ["Look", "Say", "Settings", "looks"]
 

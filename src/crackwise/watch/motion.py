@@ -15,11 +15,15 @@ __all__ = ["Glance", "glance", "is_still", "scene_shift"]
 LONGEST_PX = 320
 """A glance is a picture made so small: enough for texture, too little for the noise of a sensor."""
 STILL_LEVELS = 8.0
-"""Grey levels of 255 that no pixel of a glance may change by; sensor noise stays below 4, a new hairline does not."""
+"""Grey levels of 255 that nothing may change by; sensor noise stays below 4, a new hairline does not."""
+NOISE_PX = 1.5
+"""What varies within less than this on a glance is noise."""
 LIGHT_PX = 8.0
 """What changes more slowly across a glance is light, not texture."""
 ALIKE = 0.35
 """Correlation of what two views share from which on it is the same place."""
+FLAT_LEVELS = 0.1
+"""Texture of less is none."""
 SMALLEST_SHARE = 0.15
 """Of the view that must be in both to tell."""
 
@@ -45,7 +49,7 @@ def is_still(before: Glance, now: Glance) -> bool:
     """Whether two pictures show the same from the same place; light that rises everywhere alike is no change."""
     if before.grey.shape != now.grey.shape:
         return False
-    change = now.grey - before.grey
+    change = cv2.GaussianBlur(now.grey - before.grey, (0, 0), NOISE_PX)
     return bool(np.abs(change - np.median(change)).max() < STILL_LEVELS)
 
 
@@ -84,5 +88,5 @@ def likeness(first: NDArray[np.float32], second: NDArray[np.float32], down: floa
         return -1.0
     old = first[max(0, -rows) : height - max(0, rows), max(0, -columns) : width - max(0, columns)]
     new = second[max(0, rows) : height + min(0, rows), max(0, columns) : width + min(0, columns)]
-    norm = float(np.sqrt((old * old).sum() * (new * new).sum()))
-    return float((old * new).sum()) / norm if norm > 0 else -1.0
+    power = float(np.sqrt(np.square(old).mean() * np.square(new).mean()))
+    return float((old * new).mean()) / power if power > FLAT_LEVELS**2 else -1.0

@@ -16,7 +16,7 @@ from crackwise.predictor import Predictor
 from crackwise.watch.line import line_of, status_of, summary_of
 from crackwise.watch.looks import Look, Say, Settings, looks
 from crackwise.watch.record import Record
-from crackwise.watch.source import Source
+from crackwise.watch.sources.table import Source
 from crackwise.watch.stream import Overlays
 from crackwise.watch.tracks import Followed, Tracker
 

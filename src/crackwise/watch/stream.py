@@ -172,20 +172,22 @@ class Viewer(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def stream(self, overlays: Overlays) -> None:
-        """Picture after picture, until the viewer or the watch ends."""
+        """Picture after picture, until the viewer or the watch ends; where none comes, the last one again.
+
+        Browsers show a picture when the next one begins; and a viewer that has gone is noticed only by sending.
+        """
         self.send_response(HTTPStatus.OK)
         self.send_header("Content-Type", f"multipart/x-mixed-replace; boundary={BOUNDARY}")
         self.send_header("Cache-Control", "no-store")
         self.end_headers()
-        number = 0
+        self.wfile.write(f"--{BOUNDARY}\r\n".encode())
+        number, jpeg = 0, b""
         while not overlays.closed:
-            shown = overlays.after(number)
-            if shown is None:
+            number, jpeg = overlays.after(number) or (number, jpeg)
+            if not number:
                 continue
-            number, jpeg = shown
-            head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
-            self.wfile.write(head.encode() + jpeg + b"\r\n")
-        self.wfile.write(f"--{BOUNDARY}--\r\n".encode())
+            head = f"Content-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+            self.wfile.write(head.encode() + jpeg + f"\r\n--{BOUNDARY}\r\n".encode())
 
     def log_message(self, format: str, *args: Any) -> None:
         """Who asks for what."""

@@ -21,7 +21,7 @@ CELLS_ACROSS = 160
 """Cells along the longer side of a picture; a crack that drifts by less than one is still on its own."""
 SMALLEST_CELL_PX = 4.0
 KNOWN_SHARE = 0.25
-"""Of a crack's cells that must be on an earlier one."""
+"""Of a crack's cells that were in view before that must be on an earlier one."""
 JOINED_SHARE = 0.5
 """Of what is in view of a second earlier one that must be on the crack for the two to be one."""
 MOST_TRACKS, MOST_CELLS = 256, 1000
@@ -64,6 +64,8 @@ class Tracker:
         self.corner = np.zeros(2)
         """Of the view on the grid's plane: row, column, px."""
         self.cell_px = SMALLEST_CELL_PX
+        self.before = Span(np.zeros(2, np.int64), np.zeros(2, np.int64))
+        """Which cells were in view on the picture before."""
 
     def follow(self, cracks: Sequence[Crack], shape: tuple[int, int], shift_px: tuple[float, float] | None) -> Followed:
         """Recognise the cracks of the next picture, on which the scene moved down and right by ``shift_px``.
@@ -82,6 +84,7 @@ class Tracker:
         self.count -= len(joined)
         for number, crack, own in zip(ids, cracks, cells, strict=True):
             self.remember(number, crack.label, own)
+        self.before = self.span(shape)
         return Followed(ids, joined)
 
     def move(self, shape: tuple[int, int], shift_px: tuple[float, float] | None) -> None:
@@ -90,8 +93,14 @@ class Tracker:
             self.tracks.clear()
             self.corner = np.zeros(2)
             self.cell_px = max(SMALLEST_CELL_PX, max(shape) / CELLS_ACROSS)
+            self.before = self.span(shape)
         else:
             self.corner = self.corner - shift_px
+
+    def span(self, shape: tuple[int, int]) -> Span:
+        """The cells that are in view now, and one more all around."""
+        start = np.floor(self.corner / self.cell_px).astype(np.int64) - 1
+        return Span(start, start + np.ceil(np.array(shape) / self.cell_px).astype(np.int64) + 3)
 
     def cells_of(self, crack: Crack) -> Cells:
         """The cells that its centreline passes."""
@@ -99,13 +108,12 @@ class Tracker:
 
     def view(self, label: str, shape: tuple[int, int]) -> View:
         """The numbers of known cracks, on the part of the grid that is in view."""
-        origin = np.floor(self.corner / self.cell_px).astype(np.int64) - 1
-        size = np.ceil(np.array(shape) / self.cell_px).astype(np.int64) + 3
-        view = View(origin, np.zeros(size, np.int64), {})
+        span = self.span(shape)
+        view = View(span, np.zeros(span.end - span.start, np.int64), {})
         known = {number: view.inside(track.cells) for number, track in self.tracks.items() if track.label == label}
         for step in NEIGHBOURS:
             for number, cells in known.items():
-                near = np.clip(cells + step, 0, size - 1)
+                near = np.clip(cells + step, 0, np.array(view.grid.shape) - 1)
                 view.grid[near[:, 0], near[:, 1]] = number
         for number, cells in known.items():  # on its own cells a crack comes before its neighbours
             view.grid[cells[:, 0], cells[:, 1]] = number
@@ -117,7 +125,7 @@ class Tracker:
         own = view.inside(cells)
         numbers, counts = np.unique(view.grid[own[:, 0], own[:, 1]], return_counts=True)
         found = sorted(((int(n), int(c)) for n, c in zip(numbers, counts, strict=True) if n), key=lambda pair: -pair[1])
-        if not found or found[0][1] < KNOWN_SHARE * len(cells):
+        if not found or found[0][1] < KNOWN_SHARE * self.before.holds(cells).sum():
             return []
         return [found[0][0], *(n for n, count in found[1:] if count >= JOINED_SHARE * view.sizes[n])]
 
@@ -132,16 +140,29 @@ class Tracker:
         before = self.tracks.pop(number, None)
         if before is not None:
             around = np.concatenate([cells + step for step in NEIGHBOURS])
-            cells = np.concatenate([cells, before.cells[~among(before.cells, around)]])[:MOST_CELLS]
-        self.tracks[number] = Track(label, cells)
+            cells = np.concatenate([cells, before.cells[~among(before.cells, around)]])
+        self.tracks[number] = Track(label, cells[:MOST_CELLS])
         if len(self.tracks) > MOST_TRACKS:
             del self.tracks[next(iter(self.tracks))]
+
+
+class Span(NamedTuple):
+    """A rectangle of cells."""
+
+    start: NDArray[np.int64]
+    """Row and column."""
+    end: NDArray[np.int64]
+    """Exclusive."""
+
+    def holds(self, cells: Cells) -> NDArray[np.bool_]:
+        """(n,) which of the cells are in it."""
+        return np.asarray(((cells >= self.start) & (cells < self.end)).all(axis=1))
 
 
 class View(NamedTuple):
     """A part of the grid."""
 
-    origin: Cells
+    span: Span
     grid: NDArray[np.int64]
     """(h, w) number of the crack there, 0 for none."""
     sizes: dict[int, int]
@@ -149,8 +170,7 @@ class View(NamedTuple):
 
     def inside(self, cells: Cells) -> Cells:
         """Those of the cells that are in view, counted from its corner."""
-        local = cells - self.origin
-        return local[((local >= 0) & (local < self.grid.shape)).all(axis=1)]
+        return cells[self.span.holds(cells)] - self.span.start
 
 
 def join(owners: Iterable[Sequence[int]]) -> dict[int, int]:

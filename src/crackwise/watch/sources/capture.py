@@ -17,7 +17,10 @@ __all__ = ["read_camera", "read_film", "read_rtsp"]
 
 LOG = logging.getLogger(__name__)
 
+SILENT = 0
 OPEN_MS, STALLED_MS = 5_000, 10_000
+MOST_MISSING = 25
+"""Frames in a row that cannot be read; beyond, the film is taken to end there."""
 ONE_THREAD = [cv2.CAP_PROP_N_THREADS, 1]
 """More would each hold frames."""
 
@@ -28,6 +31,7 @@ def read_camera(index: int, stop: Event) -> Iterator[Shot]:
     Raises:
         StreamError: there is none, it is in use, or it went away.
     """
+    cv2.setLogLevel(SILENT)  # it tells of every way it tried
     yield from frames_of(cv2.VideoCapture(index), f"camera {index}", stop)
     raise StreamError(f"Camera {index} sends nothing any more.")
 
@@ -54,24 +58,33 @@ def read_film(path: str, stop: Event, *, fps: float | None = None) -> Iterator[S
     promised = capture.get(cv2.CAP_PROP_FRAME_COUNT)
     step = 1.0 if fps is None or not own_fps > fps else own_fps / fps
     count = 0
-    for frame in frames_of(capture, path, stop, step=step):
-        count += 1
+    for frame in frames_of(capture, path, stop, step=step, announced=promised):
+        count += not isinstance(frame, bytes)
         yield frame
     if promised > count and not stop.is_set():
         LOG.warning("%s ends after %d of the %d frames that it announces.", path, count, promised)
 
 
-def frames_of(capture: cv2.VideoCapture, name: str, stop: Event, *, step: float = 1.0) -> Iterator[Shot]:
-    """Frames as RGB, no bytes for one that cannot be decoded, None for those between steps."""
+def frames_of(
+    capture: cv2.VideoCapture, name: str, stop: Event, *, step: float = 1.0, announced: float = 0
+) -> Iterator[Shot]:
+    """Frames as RGB, no bytes for one that cannot be decoded, None for those between steps.
+
+    Where there should be more, of those ``announced``, a frame that is not there is damaged, and the next is tried.
+    """
     try:
         if not capture.isOpened():
             raise StreamError(f"Cannot open {name}. See that it is there, whole, and not in use by another program.")
-        count, due = 0, 0.0
-        while not stop.is_set() and grab(capture):
+        count, due, missing = 0, 0.0, 0
+        while not stop.is_set():
+            there = grab(capture)
+            missing = 0 if there else missing + 1
+            if not there and (count >= announced or missing > MOST_MISSING):
+                return
             wanted = count >= due
             due += step if wanted else 0
             count += 1
-            yield retrieve(capture) if wanted else None
+            yield None if not wanted else retrieve(capture) if there else b""
     finally:
         capture.release()
 

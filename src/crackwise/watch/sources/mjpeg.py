@@ -15,7 +15,7 @@ from threading import Event
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from crackwise.errors import StreamError, printable
-from crackwise.watch.multipart import boundary_of, split_parts
+from crackwise.watch.sources.multipart import boundary_of, split_parts
 
 __all__ = ["read_mjpeg", "without_password"]
 

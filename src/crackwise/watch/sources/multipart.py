@@ -34,6 +34,15 @@ class Incoming:
             raise StreamError("The stream ended in the middle of a picture.")
         self.held += chunk
 
+    def over(self) -> bool:
+        """Whether nothing is held and nothing comes."""
+        while not self.held:
+            chunk = next(self.chunks, None)
+            if chunk is None:
+                return True
+            self.held += chunk
+        return False
+
     def until(self, marker: bytes, most: int) -> bytes:
         """What comes before the marker, which is taken off too."""
         searched = 0
@@ -86,7 +95,7 @@ def split_parts(chunks: Iterable[bytes], boundary: bytes) -> Iterator[bytes]:
     delimiter = b"--" + boundary
     incoming.until(delimiter, MOST_HEADER_BYTES)
     while True:
-        if incoming.exactly(2) == b"--":
+        if incoming.exactly(2) == b"--" or incoming.over():
             return
         length = read_headers(incoming)
         if length is None:

@@ -10,9 +10,9 @@ from threading import Event
 
 from crackwise.errors import StreamError, printable
 from crackwise.watch.arrival import Shot
-from crackwise.watch.capture import read_camera, read_film, read_rtsp
-from crackwise.watch.folder import read_folder
-from crackwise.watch.mjpeg import read_mjpeg, without_password
+from crackwise.watch.sources.capture import read_camera, read_film, read_rtsp
+from crackwise.watch.sources.folder import read_folder
+from crackwise.watch.sources.mjpeg import read_mjpeg, without_password
 
 __all__ = ["Source", "find_source"]
 
