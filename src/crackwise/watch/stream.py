@@ -184,7 +184,7 @@ class Viewer(BaseHTTPRequestHandler):
         number, jpeg = 0, b""
         while not overlays.closed:
             number, jpeg = overlays.after(number) or (number, jpeg)
-            if not number:
+            if not number or overlays.closed:
                 continue
             head = f"Content-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
             self.wfile.write(head.encode() + jpeg + f"\r\n--{BOUNDARY}\r\n".encode())

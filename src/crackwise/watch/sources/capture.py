@@ -17,7 +17,7 @@ __all__ = ["read_camera", "read_film", "read_rtsp"]
 
 LOG = logging.getLogger(__name__)
 
-SILENT = 0
+
 OPEN_MS, STALLED_MS = 5_000, 10_000
 MOST_MISSING = 25
 """Frames in a row that cannot be read; beyond, the film is taken to end there."""
@@ -31,7 +31,7 @@ def read_camera(index: int, stop: Event) -> Iterator[Shot]:
     Raises:
         StreamError: there is none, it is in use, or it went away.
     """
-    cv2.setLogLevel(SILENT)  # it tells of every way it tried
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # it tells of every way it tried
     yield from frames_of(cv2.VideoCapture(index), f"camera {index}", stop)
     raise StreamError(f"Camera {index} sends nothing any more.")
 
