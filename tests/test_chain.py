@@ -19,9 +19,9 @@ data:
   train: ["{folder}:train"]
   val: ["{folder}:val"]
   batch_size: 4
-  steps_per_epoch: 10
+  steps_per_epoch: 25
   augment: {{crop_px: 64, kind: plain}}
-optim: {{lr: 0.01, epochs: 2, warmup_steps: 2}}
+optim: {{lr: 0.01, epochs: 2, warmup_steps: 5}}
 trainer: {{accelerator: cpu, threads: 1}}
 """
 STUDENT = """
@@ -33,8 +33,8 @@ loss: {{distill: {{teacher: {teacher}, temperature: 3, weight: 5}}}}
 
 def run(*arguments: object) -> str:
     """Run a command that must succeed, and return what it printed."""
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    assert result.exit_code == 0, (result.output, result.exception)
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
     return result.stdout
 
 
