@@ -2,6 +2,7 @@
 
     python benchmarks/edge.py memory [--model M] [--size 640x480 --size 1280x720] [--frames 40] [--source mjpeg|film]
     python benchmarks/edge.py share [--model M] [--size 640x480] [--share 1 --share 0.25] [--seconds 60]
+    python benchmarks/edge.py tiles [--model M] [--data deepcrack:test --root ../shared/data] [--tile 256 --tile 1024]
     python benchmarks/edge.py soak [--model M] [--minutes 30] [--size 640x480] [--down 3 --up 57]
 
 Each starts `crackwise watch --threads 1` as a process of its own on the drive of ``drive.py`` over the photographs in
@@ -9,6 +10,7 @@ Each starts `crackwise watch --threads 1` as a process of its own on the drive o
 
     memory   highest resident memory (VmHWM), and how much of it is files that other programs could share
     share    frames computed a second and the processor time of each, at shares of one core (``--share``)
+    tiles    F1 of small tiles and processor time of their predictions against whole pictures, in turns, same process
     soak     memory, file descriptors and threads over time, while the stream dies and returns and browsers look in;
              the slope of memory is of the second half, by least squares
 """
@@ -41,7 +43,10 @@ SAMPLE_S = 5.0
 def main() -> None:
     """Read the arguments and measure."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("what", choices=("memory", "share", "soak"))
+    options.add_argument("what", choices=("memory", "share", "tiles", "soak"))
+    options.add_argument("--data", default="deepcrack:test")
+    options.add_argument("--root", default="../shared/data")
+    options.add_argument("--tile", action="append", type=int)
     options.add_argument("--model", default="packaged")
     options.add_argument("--size", action="append")
     options.add_argument("--photo", action="append", type=Path)
@@ -55,7 +60,7 @@ def main() -> None:
     options.add_argument("--option", action="append", default=[], help="Passed on to watch: --option=--tile=320")
     given = options.parse_args()
     print(f"{processor()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; model {given.model}", flush=True)
-    {"memory": memory, "share": share, "soak": soak}[given.what](given)
+    {"memory": memory, "share": share, "tiles": tiles, "soak": soak}[given.what](given)
 
 
 def memory(given: argparse.Namespace) -> None:
@@ -95,6 +100,34 @@ def share(given: argparse.Namespace) -> None:
                 f"of processor a frame, {(used_s - first_s) / seconds:.2f} of a core; {counts['dropped']} dropped",
                 flush=True,
             )
+
+
+def tiles(given: argparse.Namespace) -> None:
+    """What small tiles cost in accuracy and time."""
+    from crackwise.backends import load_predictor
+    from crackwise.data.folder import open_items
+    from crackwise.data.masks import read_mask
+    from crackwise.imaging.image import read_image
+    from crackwise.imaging.tiles import predict_tiled
+    from crackwise.watch.economy import InSmallTiles
+
+    predictor = load_predictor(given.model, threads=1)
+    sizes = given.tile or [256, 320, 1024]
+    sums = {tile: np.zeros(4) for tile in sizes}
+    items = open_items(given.data, Path(given.root))
+    for item in items:
+        pixels = read_image(item.image)
+        (label,) = read_mask(item.mask, pixels.shape[:2])
+        for tile in sizes:
+            began_s = time.process_time()
+            found = predict_tiled(InSmallTiles(predictor, tile), pixels)[0] >= predictor.card.threshold
+            used_s = time.process_time() - began_s
+            wanted = label == 1
+            sums[tile] += (np.count_nonzero(found & wanted), found.sum(), wanted.sum(), used_s)
+    whole = sums[max(sizes)]
+    for tile, (both, found, wanted, used_s) in sums.items():
+        f1 = 2 * both / (found + wanted)
+        print(f"tile {tile}: F1 {f1:.4f}, {used_s / whole[3]:.2f} of the time of tile {max(sizes)}")
 
 
 def soak(given: argparse.Namespace) -> None:
