@@ -149,7 +149,7 @@ def soak(given: argparse.Namespace) -> None:
             time.sleep(SAMPLE_S)
         stop.set()
         summary = finished(process, out)
-        written = sum(1 for _ in (Path(out) / "frames.jsonl").open())
+        written = lines(out)
     minutes, rss, fds, threads = (np.array(column) for column in zip(*rows, strict=True))
     half = minutes > minutes[-1] / 2
     slope = np.polyfit(minutes[half], rss[half], 1)[0]
@@ -206,18 +206,20 @@ def source(given: argparse.Namespace, size: str, folder: str) -> Iterator[str]:
     yield film
 
 
-def watch(where: str, out: str, given: argparse.Namespace, *more: str) -> subprocess.Popen[str]:
+def watch(where: str, out: str, given: argparse.Namespace, *more: str) -> subprocess.Popen[bytes]:
     """The program, on one thread."""
     command = [sys.executable, "-m", "crackwise", "watch", where, "--model", given.model, "--out", f"{out}/watched"]
     return subprocess.Popen(
-        [*command, "--threads=1", *more, *given.option], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True
+        [*command, "--threads=1", *more, *given.option],
+        stdout=subprocess.DEVNULL,
+        stderr=(Path(out) / "said").open("w"),
     )
 
 
-def finished(process: subprocess.Popen[str], out: str) -> dict[str, dict[str, int]]:
+def finished(process: subprocess.Popen[bytes], out: str) -> dict[str, dict[str, int]]:
     """The summary of a watch that ended well."""
     if process.wait() != 0:
-        raise SystemExit(f"the watch ended with {process.returncode}")
+        raise SystemExit(f"the watch ended with {process.returncode}: {(Path(out) / 'said').read_text()[-500:]}")
     return json.loads((Path(out) / "watched" / "summary.json").read_bytes())
 
 

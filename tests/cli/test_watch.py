@@ -66,8 +66,8 @@ def test_the_packaged_model_watches_in_little_memory(tmp_path: Path) -> None:
     status = Path("/proc/self/status")
     if not status.exists():
         pytest.skip("needs /proc to read memory from")
-    wall = draw_wall(2000, 800, [[(20, 60), (900, 700)], [(1000, 700), (1900, 60)]])
-    with Camera(Pan(wall, 1280, 720, 100), fps=10) as camera:
+    wall = draw_wall(1200, 500, [[(20, 60), (1100, 400)]])
+    with Camera(Pan(wall, 640, 480, 100), fps=10) as camera:
         process = start(camera.url, "--out", tmp_path / "out", "--threads", "1", "--frames", "4", "--save", "overlays")
         peak_kb = 0
         while process.poll() is None:

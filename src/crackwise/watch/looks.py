@@ -77,6 +77,7 @@ def looks(
     answered = 0
     for arrival in arrivals(source, stop, counts, say):
         seen = see(arrival, view, counts, say)
+        new = seen is not None
         if seen is not None:
             pixels, now = seen
             inspection = inspect(arrival, pixels, predictor, settings, first=not answered)
@@ -89,10 +90,11 @@ def looks(
             counts.computed += 1
             yield Look(arrival, pixels, inspection, scene_shift(view, now) if view else None)
             view = now
+            del seen, pixels, inspection  # their memory is needed for the next
             if answered == settings.frames:
                 return
         throttle.rest(stop)
-        if settings.fps and seen and not source.own_pace:
+        if settings.fps and new and not source.own_pace:
             stop.wait(max(0.0, arrival.time_s + 1 / settings.fps - time.time()))
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from crackwise.errors import CrackwiseError
 from crackwise.imaging.overlay import draw_overlay, encode_jpeg, encode_png
@@ -38,13 +40,24 @@ def mask_png(look: Look, _: Followed) -> bytes:
 
 
 def overlay_jpeg(look: Look, followed: Followed) -> bytes:
-    """The picture with its cracks under their tracks; of one that was found in pieces, the second is ``7.2``."""
+    """The picture with its cracks under their tracks."""
+    return encode_jpeg(draw_overlay(look.pixels, look.inspection.mask, lines_of(look, followed)))
+
+
+def later(look: Look, followed: Followed) -> Callable[[], bytes]:
+    """Draws the same when it is called, and keeps no more of the picture than that needs."""
+    pixels, mask, lines = look.pixels, look.inspection.mask, lines_of(look, followed)
+    return lambda: encode_jpeg(draw_overlay(pixels, mask, lines))
+
+
+def lines_of(look: Look, followed: Followed) -> dict[str, NDArray[np.float32]]:
+    """The centrelines by their tracks; of a crack that was found in pieces, the second is ``7.2``."""
     pieces: Counter[int] = Counter()
     lines = {}
     for crack, track in zip(look.inspection.cracks, followed.ids, strict=True):
         pieces[track] += 1
         lines[f"{track}.{pieces[track]}" if pieces[track] > 1 else f"{track}"] = crack.centreline
-    return encode_jpeg(draw_overlay(look.pixels, look.inspection.mask, lines))
+    return lines
 
 
 class Picture(NamedTuple):
@@ -99,10 +112,11 @@ def watch(
                 line = line_of(look, followed, counts, tracker)
                 record.add(line, {kind: PICTURES[kind].draw(look, followed) for kind in settings.save})
                 if overlays is not None:
-                    overlays.show(partial(overlay_jpeg, look, followed), {"source": source.name, **line})
+                    overlays.show(later(look, followed), {"source": source.name, **line})
                 if time.time() - told_s > STATUS_EVERY_S:
                     told_s = time.time()
                     say(status_of(line, (counts.computed - before) / (told_s - began_s)))
+                del look  # its memory is needed for the next
         except CrackwiseError:
             if counts.computed > before:
                 finish()
