@@ -162,6 +162,7 @@ def test_the_newest_picture_wins(tmp_path: Path, darkness: Predictor) -> None:
     assert len(lines) == 6
     assert all(line["latency_ms"] < 2000 for line in lines)
     assert sent - lines[-1]["frame"] < sent - lines[0]["frame"]
+    eventually(lambda: "crackwise-feed" not in [thread.name for thread in threading.enumerate()])
 
 
 def test_a_folder_that_fills_gives_every_finished_picture_once(tmp_path: Path, darkness: Predictor) -> None:

@@ -21,7 +21,7 @@ Say = Callable[[str], None]
 
 
 def arrivals(source: Source, stop: Event, counts: Counts, say: Say) -> Iterator[Arrival]:
-    """The pictures of a source until ``stop`` is set or there are no more.
+    """The pictures of a source until ``stop`` is set or there are no more; who leaves a live one sets it.
 
     A live stream that is lost is looked for again for as long as it takes, and ``say`` hears of it; one that was never
     there is an error.
@@ -121,4 +121,5 @@ def newest(feed: Iterator[Arrival], stop: Event, counts: Counts, *, wake_s: floa
                     raise slot.error
                 return
     finally:
+        stop.set()  # who leaves ends the reading too
         reader.join(CLOSING_S)
