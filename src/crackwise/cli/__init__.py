@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from crackwise import __version__
-from crackwise.cli import calibrate, compare, data, evaluate, explain, field, lab, model, robustness, sweep, watch
+from crackwise.cli import calibrate, compare, data, evaluate, explain, field, lab, model, robustness, sweep
+from crackwise.cli.live import watch
 from crackwise.errors import CrackwiseError, printable
 
 __all__ = ["app", "main"]
