@@ -8,6 +8,7 @@
     ├── ModelError           a model is unknown, damaged or of the wrong kind
     ├── DataError            a data set, split or label file cannot be used
     ├── RecipeError          a recipe or one of its values is wrong
+    ├── StreamError          a camera, stream or film cannot be watched
     └── MissingExtraError    an optional package is not installed
 """
 
@@ -26,6 +27,7 @@ __all__ = [
     "ModelError",
     "RecipeError",
     "ScaleUnknownError",
+    "StreamError",
     "needs_extra",
     "printable",
 ]
@@ -56,6 +58,10 @@ class DataError(CrackwiseError):
 
 class RecipeError(CrackwiseError):
     """A recipe has an unknown key or an impossible value."""
+
+
+class StreamError(CrackwiseError):
+    """A camera, stream, film or folder to watch is not there, or was lost."""
 
 
 class MissingExtraError(CrackwiseError):

@@ -111,3 +111,7 @@ def test_a_spur_is_pruned_and_a_side_branch_is_not() -> None:
     assert len(prune(skeleton_graph(mask))) == 1
     mask[20:56, 200:203] = True
     assert len(prune(skeleton_graph(mask))) == 3
+
+
+def test_a_wide_body_full_of_pinholes_is_traced_too(rng: np.random.Generator) -> None:
+    assert skeleton_graph(rng.random((400, 400)) > 0.05).chains

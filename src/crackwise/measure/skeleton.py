@@ -75,9 +75,11 @@ def wide_bodies(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The connected bodies (h, w) of a mask that are too wide somewhere for the halo of a tile."""
     plane = np.pad(mask, 1).view(np.uint8)
     _, numbers = cv2.connectedComponents(plane, connectivity=8)
-    distance = cv2.distanceTransform(plane, cv2.DIST_L2, cv2.DIST_MASK_5)
+    filled = np.asarray(cv2.medianBlur(plane, 3), dtype=np.uint8) | plane  # as `tile_skeleton` does
+    distance = cv2.distanceTransform(filled, cv2.DIST_L2, cv2.DIST_MASK_5)
     too_wide = np.zeros(int(numbers.max()) + 1, np.bool_)
-    too_wide[numbers[distance > HALOS_PX[-1] / 2 - 3]] = True  # filled pinholes may make a body a little wider still
+    too_wide[numbers[distance > HALOS_PX[-1] / 2 - 3]] = True  # less than there: its tiles cut the padding off
+    too_wide[0] = False  # a pinhole is no body
     return np.asarray(too_wide[numbers[1:-1, 1:-1]])
 
 

@@ -12,7 +12,7 @@ from pydantic import Field, field_validator
 
 from crackwise.errors import ImageError, ModelError, ScaleUnknownError
 from crackwise.imaging.image import Photo, check_header, decode_photo
-from crackwise.imaging.overlay import draw_overlay, encode_jpeg, encode_png
+from crackwise.imaging.overlay import draw_overlay, encode_jpeg, encode_mask
 from crackwise.imaging.scale import parse_scale
 from crackwise.inspection import Inspection, inspect_photo
 from crackwise.predictor import Predictor
@@ -63,7 +63,7 @@ class Part(NamedTuple):
 
 def mask_of(_: Photo, inspection: Inspection) -> bytes:
     """As ``masks/``."""
-    return encode_png(inspection.mask)
+    return encode_mask(inspection.mask)
 
 
 def overlay_of(photo: Photo, inspection: Inspection) -> bytes:
@@ -110,7 +110,7 @@ def inspect_one(upload: Upload, options: Options, predictor: Predictor) -> list[
         planes = inspection.class_masks if options.answer == "all" and len(inspection.card.classes) > 1 else ()
     except MemoryError as error:
         raise ImageError(NO_MEMORY) from error
-    masks = [Part(f"mask-{i}", ".png", "image/png", encode_png(plane)) for i, plane in enumerate(planes, 1)]
+    masks = [Part(f"mask-{i}", ".png", "image/png", encode_mask(plane)) for i, plane in enumerate(planes, 1)]
     result = [] if options.answer in PICTURES else [result_part("result", inspection.to_dict())]
     return result + pictures + masks
 

@@ -16,6 +16,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from crackwise import __version__
 from crackwise.errors import ImageError
+from crackwise.inspection import inspect_image
 from crackwise.predictor import Predictor
 from crackwise.serve.answer import Options, Part, inspect_all, inspect_one, join, refuse_unusable
 from crackwise.serve.contract import BATCH, HEALTH, INSPECT, METRICS, MODEL, PREDICT, READY, Health, Model, Tile
@@ -39,7 +40,8 @@ def create_app(predictor: Predictor, settings: Settings | None = None) -> FastAP
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await asyncio.to_thread(predictor, np.zeros((64, 64, 3), np.uint8))  # the first call of a model is its slowest
+        blank = np.zeros((64, 64, 3), np.uint8)
+        await asyncio.to_thread(inspect_image, blank, predictor)  # the first photograph is the slowest
         yield
         desk.threads.shutdown(wait=False)
 

@@ -1,0 +1,1 @@
+"""Pictures that keep coming: cameras, streams, films and folders that fill, watched for cracks."""

@@ -1,0 +1,1 @@
+"""Where pictures come from: cameras, films, streams over HTTP and RTSP, folders."""
