@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from crackwise import __version__
-from crackwise.cli import calibrate, compare, data, evaluate, explain, field, lab, model, robustness, sweep
+from crackwise.cli import calibrate, compare, data, evaluate, explain, export, field, lab, model, robustness, sweep
 from crackwise.errors import CrackwiseError, printable
 
 __all__ = ["app", "main"]
@@ -38,7 +38,7 @@ def crackwise(
     """Photographs of concrete, asphalt, masonry and plaster in; measured cracks out."""
 
 
-for family in (field, lab, sweep, evaluate, robustness, compare, calibrate, explain, model, data):
+for family in (field, lab, export, sweep, evaluate, robustness, compare, calibrate, explain, model, data):
     family.register(app)
 
 
