@@ -74,6 +74,7 @@ class Parity(Strict):
     clear_agreement: float
     """The same over the pixels whose probability is not within 1e-4 of the threshold."""
     cracks: tuple[int, int]
+    """On photographs of which no more than a quarter is found to be crack."""
     found_again: float
     """Share of the length of that model's cracks along which the file finds one too, within 3 px."""
     median_width_px: tuple[float, float] | None

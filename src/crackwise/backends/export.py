@@ -31,7 +31,8 @@ class Format:
 
     suffix: str
     module: str
-    """Has ``rewrite(onnx, out, card, *, precision, fixed_px, calibration)``, ``write_card(path, card)``, ``beside``."""
+    """Has ``rewrite(onnx, out, card, *, precision, fixed_px, calibration)``, ``write_card(path, card)``,
+    ``read_card(path)``, and ``beside(path)``, the file of its weights."""
     extra: str
     """What to install to write it."""
     precisions: tuple[str, ...]

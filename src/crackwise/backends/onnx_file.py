@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crackwise.errors import needs_extra
-from crackwise.exported import CARD_KEY, PRECISION_KEY, WEIGHTS_KEY
+from crackwise.exported import CARD_KEY, PRECISION_KEY, WEIGHTS_KEY, open_exported
 from crackwise.predictor import ModelCard
 
 with needs_extra("lab"):
@@ -18,7 +18,7 @@ with needs_extra("lab"):
     from onnx import numpy_helper
     from onnx.external_data_helper import set_external_data
 
-__all__ = ["beside", "rewrite", "write_card", "write_onnx"]
+__all__ = ["beside", "read_card", "rewrite", "write_card", "write_onnx"]
 
 LARGEST_ONNX_BYTES = 2**31 - 2**24
 """What one protobuf message may hold, less room for the graph."""
@@ -71,6 +71,11 @@ def write_card(path: Path, card: ModelCard) -> None:
     model = onnx.load(str(path), load_external_data=False)
     onnx.helper.set_model_props(model, notes_of(model) | {CARD_KEY: card.model_dump_json()})
     path.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def read_card(path: Path) -> ModelCard:
+    """The card in a file."""
+    return open_exported(path).card
 
 
 def beside(path: Path) -> Path | None:

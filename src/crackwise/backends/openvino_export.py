@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from crackwise.backends.openvino import Notes, read_notes, weights_of, write_notes
 from crackwise.backends.quiet import quietly
 from crackwise.errors import ModelError, needs_extra
+from crackwise.exported import parse_card
 from crackwise.imaging.files import sha256_of
 from crackwise.predictor import ModelCard
 
 with needs_extra("openvino"):
     import openvino as ov
 
-__all__ = ["beside", "rewrite", "write_card"]
+__all__ = ["beside", "read_card", "rewrite", "write_card"]
 
 SILENCE = "NNCF_CI"
 """With this variable set NNCF does not report to its makers that it was used."""
@@ -57,6 +58,11 @@ def rewrite(
 def write_card(path: Path, card: ModelCard) -> None:
     """Put another card into a file; graph and weights stay."""
     write_notes(path, read_notes(path)._replace(card=card.model_dump_json()))
+
+
+def read_card(path: Path) -> ModelCard:
+    """The card in a file."""
+    return parse_card(read_notes(path).card, path)
 
 
 def beside(path: Path) -> Path:

@@ -27,6 +27,10 @@ APART = 1e6
 """Further than any picture is wide: places of two classes are never one."""
 
 
+LINE_LIKE = 0.25
+"""Share of a photograph that cracks cover at most; what marks more has found no lines that have a width."""
+
+
 class Limits(NamedTuple):
     """What an export may lose and still appear."""
 
@@ -88,13 +92,16 @@ class Side:
     marked: int = 0
     """Labelled pixels that were predicted, and those that are crack."""
 
-    def count(self, picture: Picture, maps: NDArray[np.float32]) -> Points:
-        """Add one photograph, and tell where cracks were measured."""
+    def score(self, picture: Picture, maps: NDArray[np.float32]) -> None:
+        """Add one photograph's hits, if it has a label."""
         if picture.target is not None:
             predicted = (maps >= self.level) & (picture.target != NOT_LABELLED)
             true = picture.target == 1
             self.hits += int((predicted & true).sum())
             self.marked += int(predicted.sum()) + int(true.sum())
+
+    def measure(self, picture: Picture, maps: NDArray[np.float32]) -> Points:
+        """Add one photograph's cracks, and tell where they were measured."""
         cracks = measure(picture.pixels, maps, classes=self.classes, threshold=self.level)
         self.cracks += len(cracks)
         places, widths = [np.empty((0, 3))], [np.empty(0)]
@@ -147,7 +154,10 @@ def measure_parity(reference: Reference, exported: GraphPredictor, shown: Shown)
         same, away = (expected >= level) == (got >= level), np.abs(expected - level) > NEAR
         pixels, agreeing = pixels + same.size, agreeing + int(same.sum())
         clear, clear_agreeing = clear + int(away.sum()), clear_agreeing + int((same & away).sum())
-        share(before, before.count(picture, expected), after, after.count(picture, got))
+        before.score(picture, expected)
+        after.score(picture, got)
+        if np.mean(expected >= level) <= LINE_LIKE:
+            share(before, before.measure(picture, expected), after, after.measure(picture, got))
         labels = labels or picture.target is not None
     widths = before.widths_px, after.widths_px
     return Parity(
