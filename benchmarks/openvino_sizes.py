@@ -2,9 +2,9 @@
 
     python benchmarks/openvino_sizes.py MODEL.xml [--kept 200] [--pictures 120]
 
-Pictures of 200 to 400 px a side, drawn by seed 0, on one thread. ``--kept`` says how many compiled steps are kept for sizes
-met before: 200 is what crackwise asks for, 5000 OpenVINO's own choice. Prints the memory of the process (VmRSS) and the
-processor time so far.
+Pictures of 200 to 400 px a side, drawn by seed 0, on one thread. ``--kept`` says how many compiled steps are kept for
+sizes met before: 200 is what crackwise asks for, 5000 OpenVINO's own choice. Prints the memory of the process (VmRSS)
+and the processor time so far.
 """
 
 from __future__ import annotations
