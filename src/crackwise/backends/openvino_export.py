@@ -19,9 +19,13 @@ from crackwise.predictor import ModelCard
 
 with needs_extra("openvino"):
     import openvino as ov
+    import openvino.opset11
+    import openvino.utils
 
 __all__ = ["beside", "read_card", "rewrite", "write_card"]
 
+SIDES = np.array([2, 3], np.int64)
+"""Where height and width are among the axes of a picture in a graph."""
 SILENCE = "NNCF_CI"
 """With this variable set NNCF does not report to its makers that it was used."""
 
@@ -44,6 +48,7 @@ def rewrite(
     """
     try:
         model = ov.Core().read_model(str(source))
+        smooth_resizes(model)
         if fixed_px is not None:
             model.reshape([*fixed_px, 3])
         if precision == "int8":
@@ -68,6 +73,25 @@ def read_card(path: Path) -> ModelCard:
 def beside(path: Path) -> Path:
     """The file that holds the weights."""
     return weights_of(path)
+
+
+def smooth_resizes(model: ov.Model) -> None:
+    """Have pictures resized as torch and ONNX do where they smooth: OpenVINO's own mode for ONNX does not smooth.
+
+    Its mode after Pillow does, and takes the two sides alone.
+    """
+    for node in model.get_ops():
+        if node.get_type_name() == "Interpolate" and node.get_attributes()["antialias"]:
+            sides = ov.opset11.gather(node.input_value(1), SIDES, np.int64(0))
+            resized = ov.opset11.interpolate(
+                node.input_value(0),
+                sides,
+                "bilinear_pillow",
+                node.get_attributes()["shape_calculation_mode"],
+                coordinate_transformation_mode="half_pixel",
+                axes=SIDES,
+            )
+            ov.utils.replace_node(node, resized)
 
 
 def quantised(model: ov.Model, calibration: Sequence[NDArray[np.uint8]]) -> ov.Model:
