@@ -13,7 +13,7 @@ import torch
 from crackwise.backends import load_predictor, openvino_export, pytorch
 from crackwise.backends.export import drawn_photo, export
 from crackwise.backends.onnx_export import to_onnx
-from crackwise.backends.parity import LIMITS
+from crackwise.backends.parity import LIMITS, NEAR
 from crackwise.backends.pytorch import PixelsToProbabilities
 from crackwise.errors import ModelError
 from crackwise.models import MODELS, build_model
@@ -63,7 +63,8 @@ def test_a_row_exports_with_parity_to_onnx_and_openvino(name: str, options: dict
         for predictor in files:
             maps = predictor(photo)
             np.testing.assert_allclose(maps, expected, rtol=0, atol=1e-4)
-            assert np.mean((maps >= 0.5) == (expected >= 0.5)) >= 0.9999
+            clear = np.abs(expected - 0.5) > NEAR
+            assert np.sum(((maps >= 0.5) != (expected >= 0.5)) & clear) <= 1e-4 * np.sum(clear)
 
 
 def test_an_exported_reader_holds_what_it_read_and_not_how(tmp_path: Path) -> None:
