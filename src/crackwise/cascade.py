@@ -185,6 +185,7 @@ def joint_card(screen: ModelCard, segmenter: ModelCard) -> ModelCard:
             "data": tuple(dict.fromkeys((*segmenter.data, *screen.data))),
             "kept_apart": tuple(name for name in segmenter.kept_apart if name in screen.kept_apart),
             "scores": {},
+            "parity": (),
             "limits": (*segmenter.limits, f"What {screen.name} passes over is never segmented.", *screen.limits),
             "leakage": "; ".join(leaks) or None,
         }

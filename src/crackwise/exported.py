@@ -14,12 +14,26 @@ from crackwise.errors import ModelError
 from crackwise.imaging.files import sha256_of
 from crackwise.predictor import ModelCard
 
-__all__ = ["CARD_KEY", "REFUSALS", "WEIGHTS_KEY", "Exported", "open_exported"]
+__all__ = [
+    "CARD_KEY",
+    "FOREIGN",
+    "PRECISION_KEY",
+    "REFUSALS",
+    "WEIGHTS_KEY",
+    "Exported",
+    "open_exported",
+    "parse_card",
+    "refuse_other_weights",
+]
 
 CARD_KEY = "crackwise.card"
 """Where in the file's metadata the card is, as JSON."""
 WEIGHTS_KEY = "crackwise.weights"
 """Where the SHA-256 and the name of a second file are, which holds the weights of a large model."""
+PRECISION_KEY = "crackwise.precision"
+"""Where the precision is that was asked for in export; without it f32."""
+FOREIGN = "{} was not made by crackwise. Train a model, then: crackwise export RUN --to onnx"
+"""What is said of a file that holds no card, or another graph than ours."""
 
 FATAL_ONLY = 4
 REFUSALS = (
@@ -36,6 +50,8 @@ class Exported(NamedTuple):
     card: ModelCard
     sha256: str
     """Of the file."""
+    precision: str
+    """As it was asked for in export."""
 
 
 def open_exported(path: Path, *, threads: int | None = None) -> Exported:
@@ -47,7 +63,8 @@ def open_exported(path: Path, *, threads: int | None = None) -> Exported:
     try:
         content = path.read_bytes()
         session = onnxruntime.InferenceSession(str(path), session_options(threads), ["CPUExecutionProvider"])
-        refuse_other_weights(session, path)
+        notes: dict[str, str] = session.get_modelmeta().custom_metadata_map
+        refuse_other_weights(path, notes.get(WEIGHTS_KEY, ""))
     except OSError as error:
         raise ModelError(f"Cannot read {str(path)!r}: {error.strerror or error}.") from error
     except REFUSALS as error:
@@ -55,16 +72,17 @@ def open_exported(path: Path, *, threads: int | None = None) -> Exported:
             f"{str(path)!r} is not a readable ONNX model; it may be damaged, or its .weights file, if it was exported "
             "with one, is not beside it. Export it again, or copy both."
         ) from error
-    return Exported(session, card_of(session, path), hashlib.sha256(content).hexdigest())
+    card, precision = card_of(session, path), notes.get(PRECISION_KEY, "f32")
+    return Exported(session, card, hashlib.sha256(content).hexdigest(), precision)
 
 
-def refuse_other_weights(session: onnxruntime.InferenceSession, path: Path) -> None:
-    """See that the second file, if the model has one, is what was exported.
+def refuse_other_weights(path: Path, note: str) -> None:
+    """See that the second file that a note names, if there is one, is what was exported.
 
     Raises:
         ModelError: it is damaged, or of another model.
     """
-    expected, _, name = session.get_modelmeta().custom_metadata_map.get(WEIGHTS_KEY, "").partition(" ")
+    expected, _, name = note.partition(" ")
     if not name:
         return
     if sha256_of(path.parent / name) != expected:
@@ -89,11 +107,18 @@ def card_of(session: onnxruntime.InferenceSession, path: Path) -> ModelCard:
     outputs = [(port.name, port.type, len(port.shape)) for port in session.get_outputs()]
     fits = inputs == [("image", "tensor(uint8)", 3)] and outputs == [("probabilities", "tensor(float)", 3)]
     if CARD_KEY not in metadata or not fits:
-        raise ModelError(
-            f"{str(path)!r} was not made by crackwise. Train a model, then: crackwise export RUN --to onnx"
-        )
+        raise ModelError(FOREIGN.format(repr(str(path))))
+    return parse_card(metadata[CARD_KEY], path)
+
+
+def parse_card(text: str, path: Path) -> ModelCard:
+    """The card of a file, from JSON.
+
+    Raises:
+        ModelError: it is of another version.
+    """
     try:
-        return ModelCard.model_validate_json(metadata[CARD_KEY])
+        return ModelCard.model_validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))

@@ -10,7 +10,7 @@ from pydantic import Field, PositiveInt
 
 from crackwise.strict import Strict
 
-__all__ = ["Calibration", "DataTerms", "ModelCard", "Predictor", "Review"]
+__all__ = ["Calibration", "DataTerms", "ModelCard", "Parity", "Predictor", "Review"]
 
 Probability = Annotated[float, Field(gt=0, lt=1)]
 
@@ -53,6 +53,38 @@ class Review(Strict):
     pictures: PositiveInt
 
 
+class Parity(Strict):
+    """How an exported file compares with the model it was made from, on photographs that both were shown.
+
+    Pairs of numbers are of that model and of the file.
+    """
+
+    reference: str
+    """The runtime and the precision of that model: ``"torch f32"``."""
+    runtime: str
+    precision: str
+    """What the file was computed in as it was compared."""
+    photographs: str
+    """Which they were: ``"20 drawn"``."""
+    pictures: PositiveInt
+    largest_difference: float
+    """Of any probability."""
+    mask_agreement: float
+    """Share of all pixels on the same side of the threshold."""
+    clear_agreement: float
+    """The same over the pixels whose probability is not within 1e-4 of the threshold."""
+    cracks: tuple[int, int]
+    """On photographs of which no more than a quarter is found to be crack."""
+    found_again: float
+    """Share of the length of that model's cracks along which the file finds one too, within 3 px."""
+    median_width_px: tuple[float, float] | None
+    """Of all widths measured there; None where there is no such place."""
+    width_changes: tuple[float, float] | None
+    """Half of these widths change by no more than the first share, 95 % of them by no more than the second."""
+    f1: tuple[float, float] | None = None
+    """Over all labelled pixels together; None where no photograph has a label."""
+
+
 class ModelCard(Strict):
     """Everything about a model that its user should know; travels inside the model file as JSON."""
 
@@ -76,6 +108,8 @@ class ModelCard(Strict):
     """Side of the tiles that larger photographs are cut into."""
     overlap_px: Annotated[int, Field(ge=0)] = 64
     """How far neighbouring tiles reach into each other."""
+    fixed_px: tuple[PositiveInt, PositiveInt] | None = None
+    """Height and width of the only pictures that this file's graph takes: tiles are of that size; None: any."""
     licence: str = "Apache-2.0"
     summary: str = ""
     model: str = ""
@@ -95,6 +129,8 @@ class ModelCard(Strict):
     """Name and place of the teacher it was distilled from."""
     scores: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Data set to its scores: ``{"deepcrack:test": {"iou": 0.71, ...}}``."""
+    parity: tuple[Parity, ...] = ()
+    """One for each step from the trained network to this file."""
     limits: tuple[str, ...] = ()
     """What it is not good for, one sentence each."""
     leakage: str | None = None
@@ -120,11 +156,11 @@ class Predictor(Protocol):
 
     @property
     def runtime(self) -> str:
-        """``"onnxruntime"`` or ``"torch"``."""
+        """``"onnxruntime"``, ``"openvino"`` or ``"torch"``."""
 
     @property
     def precision(self) -> str:
-        """``"f32"``: what the arithmetic is done in."""
+        """``"f32"``, ``"bf16"``, ``"int8"``...: what the arithmetic is done in."""
 
     def __call__(self, pixels: NDArray[np.uint8], /) -> NDArray[np.float32]:
         """Probabilities of one picture of any size."""

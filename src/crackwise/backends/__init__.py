@@ -31,6 +31,10 @@ class Backend:
 
 BACKENDS: dict[str, Backend] = {
     ".onnx": Backend("crackwise.backends.onnx", "an exported model file, by ONNX Runtime on the CPU"),
+    ".xml": Backend(
+        "crackwise.backends.openvino", "one with its .bin beside it, by OpenVINO on the CPU", extra="openvino"
+    ),
+    ".trt": Backend("crackwise.backends.tensorrt", "one of a fixed size, by TensorRT on an NVIDIA GPU"),
     "run": Backend("crackwise.backends.pytorch", "a run folder as training leaves it, by PyTorch", extra="lab"),
     "http": Backend("crackwise.backends.remote", "the address of a `crackwise serve`, whatever runs there"),
 }
@@ -56,7 +60,7 @@ def load_predictor(
     path = source_path(source)
     kind = "run" if path.is_dir() else path.suffix.lower()
     if not path.exists():
-        raise ModelError(f"No model at {str(path)!r}. Pass an .onnx file, a run folder, a server or {PACKAGED!r}.")
+        raise ModelError(f"No model at {str(path)!r}. Pass an exported file, a run folder, a server or {PACKAGED!r}.")
     if kind not in BACKENDS or (kind == "run" and not (path / "weights.safetensors").is_file()):
         raise ModelError(
             f"{str(path)!r} is no model: expected a file that ends in {', '.join(k for k in BACKENDS if k[0] == '.')}, "

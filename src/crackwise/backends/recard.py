@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from importlib import import_module
 from pathlib import Path
 
+from crackwise.backends.export import FORMATS
 from crackwise.errors import CrackwiseError, ModelError, needs_extra
-from crackwise.exported import CARD_KEY, WEIGHTS_KEY, open_exported
 from crackwise.imaging.files import appearing, write_folder
 from crackwise.predictor import ModelCard
 
@@ -30,7 +31,7 @@ def refuse_place(source: Path, out: Path) -> None:
 
 
 def copy_with_card(source: Path, card: ModelCard, out: Path) -> None:
-    """Write the model of a run folder or an ``.onnx`` file with another card; it appears whole or not at all.
+    """Write the model of a run folder or an exported file with another card; it appears whole or not at all.
 
     Raises:
         ModelError: the file cannot be copied.
@@ -42,20 +43,21 @@ def copy_with_card(source: Path, card: ModelCard, out: Path) -> None:
         new_card = "card.json", card.model_dump_json(indent=2).encode()
         write_folder(out, [*((str(path.relative_to(source)), path.read_bytes()) for path in files), new_card])
     else:
-        copy_onnx(source, card, out)
+        copy_file(source, card, out)
 
 
-def copy_onnx(source: Path, card: ModelCard, out: Path) -> None:
-    """The same graph and weights, another card; weights in a second file are copied under their name."""
-    with needs_extra("lab"):
-        import onnx
-    model = onnx.load(str(source), load_external_data=False)
-    about = {each.key: each.value for each in model.metadata_props} | {CARD_KEY: card.model_dump_json()}
-    onnx.helper.set_model_props(model, about)
-    _, _, weights = about.get(WEIGHTS_KEY, "").partition(" ")
+def copy_file(source: Path, card: ModelCard, out: Path) -> None:
+    """The same graph and weights, another card; weights in a second file are copied too."""
+    row = next((row for row in FORMATS.values() if row.suffix == source.suffix.lower()), None)
+    if row is None:
+        raise ModelError(f"The card of {str(source)!r} cannot be changed: it is no exported file.")
+    with needs_extra(row.extra):
+        writer = import_module(row.module)
     with appearing(out) as part:
-        if weights:
-            shutil.copyfile(source.parent / weights, part.parent / weights)
-        part.write_bytes(model.SerializeToString(deterministic=True))
-        if open_exported(part).card != card:
+        shutil.copyfile(source, part)
+        weights = writer.beside(source)
+        if weights is not None:
+            shutil.copyfile(weights, writer.beside(part))
+        writer.write_card(part, card)
+        if writer.read_card(part) != card:
             raise ModelError(f"The copy of {str(source)!r} does not hold the card it was given. Please report it.")

@@ -9,7 +9,7 @@ import typer
 
 from crackwise import __version__
 from crackwise.cli import calibrate, compare, data, evaluate, explain, field, lab, model, robustness, sweep
-from crackwise.cli.deployment import serve, watch
+from crackwise.cli.deployment import export, serve, watch
 from crackwise.errors import CrackwiseError, printable
 
 __all__ = ["app", "main"]
@@ -39,7 +39,7 @@ def crackwise(
     """Photographs of concrete, asphalt, masonry and plaster in; measured cracks out."""
 
 
-for family in (field, serve, watch, lab, sweep, evaluate, robustness, compare, calibrate, explain, model, data):
+for family in (field, serve, watch, lab, export, sweep, evaluate, robustness, compare, calibrate, explain, model, data):
     family.register(app)
 
 

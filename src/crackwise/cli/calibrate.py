@@ -29,12 +29,14 @@ def register(app: typer.Typer) -> None:
 
 
 def calibrate(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A run folder, an .onnx file, or `packaged`.")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A run folder, a model file, or `packaged`.")],
     data: Annotated[
         list[str],
         typer.Option("--data", metavar="SET[:SPLIT]", help="Validation pictures with masks; repeatable."),
     ],
-    out: Annotated[Path, typer.Option("--out", metavar="NEW", help="The copy to write: a folder, or an .onnx file.")],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="NEW", help="The copy to write: a folder, or a file of its kind.")
+    ],
     root: Root = None,
     review_share: Annotated[
         float, typer.Option("--review-share", callback=inside_0_and_1, help="Mark so many, the least confident.")

@@ -71,7 +71,7 @@ def by(pair: Pair) -> str:
 
 
 def matrix(
-    models: Annotated[list[str], typer.Argument(metavar="MODEL...", help="Run folders, .onnx files, or `packaged`.")],
+    models: Annotated[list[str], typer.Argument(metavar="MODEL...", help="Run folders, model files, or `packaged`.")],
     data: Annotated[
         list[str],
         typer.Option("--data", metavar="SET[:SPLIT]", help="A test set: of the catalogue, or a folder; repeatable."),

@@ -26,7 +26,7 @@ OF_CONFIDENCE = frozenset({"calibration", "review"})
 """Families of counts that say what probabilities are worth; masks hold none."""
 
 
-Model = Annotated[str | None, typer.Argument(metavar="[MODEL]", help="A run folder, an .onnx file, or `packaged`.")]
+Model = Annotated[str | None, typer.Argument(metavar="[MODEL]", help="A run folder, a model file, or `packaged`.")]
 More = Annotated[list[str] | None, typer.Argument(metavar="SET[:SPLIT]", help="Further sets.")]
 Data = Annotated[
     list[str], typer.Option("--data", metavar="SET[:SPLIT]", help="A name of the catalogue or a folder; repeatable.")

@@ -46,7 +46,7 @@ def register(app: typer.Typer) -> None:
 
 def explain(
     targets: Annotated[
-        list[str], typer.Argument(metavar="MODEL... IMAGE...", help="Run folders, .onnx files or `packaged`; pictures.")
+        list[str], typer.Argument(metavar="MODEL... IMAGE...", help="Run folders, model files or `packaged`; pictures.")
     ],
     out: Annotated[Path, typer.Option("--out", help="Where overlays, arrays, explain.json and explain.html go.")],
     method: Method = None,
@@ -93,7 +93,7 @@ def explain(
 
 
 def faithfulness(
-    models: Annotated[list[str], typer.Argument(metavar="MODEL...", help="Run folders, .onnx files or `packaged`.")],
+    models: Annotated[list[str], typer.Argument(metavar="MODEL...", help="Run folders, model files or `packaged`.")],
     data: Annotated[
         str, typer.Option("--data", metavar="SET[:SPLIT]", help="A name of the catalogue or a folder, labelled.")
     ],
@@ -156,12 +156,14 @@ def lines_of(record: dict[str, Any]) -> Iterator[str]:
 
 
 def split_targets(targets: list[str]) -> tuple[list[str], list[Path]]:
-    """Models, then pictures: a model is a folder, an .onnx file or `packaged`.
+    """Models, then pictures: a model is a folder, a model file or `packaged`.
 
     Raises:
         CrackwiseError: there is no model or no picture among them.
     """
-    models = [t for t in targets if t == "packaged" or t.lower().endswith(".onnx") or Path(t).is_dir()]
+    from crackwise.backends import BACKENDS
+
+    models = [t for t in targets if t == "packaged" or Path(t).suffix.lower() in BACKENDS or Path(t).is_dir()]
     images = [Path(t) for t in targets if t not in models]
     if not models or not images:
         lacking = "model" if not models else "picture"

@@ -1,4 +1,4 @@
-"""Commands of the lab: show, list, train, export."""
+"""Commands of the lab: show, list, train."""
 
 from __future__ import annotations
 
@@ -27,12 +27,11 @@ def register(app: typer.Typer) -> None:
     app.command()(show)
     app.command(name="list")(list_table)
     app.command()(train)
-    app.command()(export)
 
 
 def show(
     model: Annotated[
-        str, typer.Argument(help="A name from `crackwise list models`, a run folder, an .onnx file or `packaged`.")
+        str, typer.Argument(help="A name from `crackwise list models`, a run folder, an exported file or `packaged`.")
     ],
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="OPTION=VALUE", help="An option of the model; repeatable.")
@@ -101,25 +100,6 @@ def train(
     if card.leakage:
         typer.echo(f"Leakage: {card.leakage}")
     typer.echo(f"Next: crackwise export {folder} --to onnx")
-
-
-def export(
-    run: Annotated[Path, typer.Argument(help="A run folder.")],
-    to: Annotated[str, typer.Option("--to", help="The format.")] = "onnx",
-    out: Annotated[Path | None, typer.Option("--out", help="The file to write; default RUN/model.onnx.")] = None,
-) -> None:
-    """Write a trained network as one file, and check that it computes what torch computes."""
-    with needs_extra("lab"):
-        from crackwise.backends.export import export as export_run
-    exported = export_run(run, to, out)
-    parity = exported.parity
-    sizes = ", ".join(f"{w}x{h}" for h, w in parity.photo_sizes_px)
-    for path in filter(None, (exported.path, exported.weights)):
-        typer.echo(f"Wrote {path} ({path.stat().st_size / 1e6:.2f} MB).")
-    typer.echo(
-        f"Parity with torch on drawn photographs of {sizes} px: largest probability difference "
-        f"{parity.largest_difference:.1e}, masks agree on {parity.mask_agreement:.4%} of the pixels."
-    )
 
 
 def options_of(settings: list[str]) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def labels(
         int | None, typer.Option("--pictures", min=1, help="Look at so many of each set, drawn by the seed.")
     ] = None,
     model: Annotated[
-        str | None, typer.Option("--model", help="A run folder, an .onnx file or `packaged`: what labels it disputes.")
+        str | None, typer.Option("--model", help="A run folder, a model file or `packaged`: what labels it disputes.")
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of --pictures and of the intervals.")] = 0,
 ) -> None:

@@ -32,7 +32,7 @@ class SuiteName(StrEnum):
 
 Models = Annotated[
     list[str],
-    typer.Argument(metavar="MODEL...", help="Run folders, .onnx files, `packaged`; the first is the baseline."),
+    typer.Argument(metavar="MODEL...", help="Run folders, model files, `packaged`; the first is the baseline."),
 ]
 Data = Annotated[
     list[str], typer.Option("--data", metavar="SET[:SPLIT]", help="A name of the catalogue or a folder; repeatable.")

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["GRID_PX", "Span", "predict_tiled", "split_axis"]
+__all__ = ["GRID_PX", "Span", "fill_up", "predict_tiled", "split_axis", "split_fixed"]
 
 GRID_PX = 32
 """Tiles begin on multiples of this, where networks of stride up to 32 see the same grid as on the whole picture."""
@@ -31,6 +31,10 @@ class TileCard(Protocol):
     @property
     def overlap_px(self) -> int:
         """What neighbours share."""
+
+    @property
+    def fixed_px(self) -> tuple[int, int] | None:
+        """Height and width of every tile, where the model takes no other."""
 
 
 class TiledPredictor(Protocol):
@@ -59,6 +63,26 @@ def split_axis(length_px: int, tile_px: int, overlap_px: int) -> tuple[Span, ...
     return tuple((start, min(start + pitch + shared, length_px)) for start in starts)
 
 
+def split_fixed(length_px: int, window_px: int, overlap_px: int) -> tuple[Span, ...]:
+    """Spans of exactly ``window_px`` that cover a side, spread evenly; a side that is shorter is one span.
+
+    >>> split_fixed(1000, 448, 64)
+    ((0, 448), (276, 724), (552, 1000))
+    """
+    if length_px <= window_px:
+        return ((0, length_px),)
+    shared = min(overlap_px, window_px // 4)  # so that no more than two of them fade anywhere
+    last = math.ceil((length_px - shared) / (window_px - shared)) - 1
+    starts = (round(number * (length_px - window_px) / last) for number in range(last + 1))
+    return tuple((start, start + window_px) for start in starts)
+
+
+def fill_up(pixels: NDArray[np.uint8], size_px: tuple[int, int]) -> NDArray[np.uint8]:
+    """The picture (h, w, 3) in the upper left corner of a larger one of that height and width, mirrored beyond."""
+    missing = [(0, side - there) for side, there in zip(size_px, pixels.shape[:2], strict=True)]
+    return np.pad(pixels, (*missing, (0, 0)), mode="symmetric")
+
+
 def predict_tiled(predictor: TiledPredictor, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Probabilities (k, h, w) of a whole picture (h, w, 3): one call where it fits, tiles where it is larger.
 
@@ -66,8 +90,12 @@ def predict_tiled(predictor: TiledPredictor, pixels: NDArray[np.uint8]) -> NDArr
     """
     height, width = pixels.shape[:2]
     card = predictor.card
-    rows = split_axis(height, card.tile_px, card.overlap_px)
-    columns = split_axis(width, card.tile_px, card.overlap_px)
+    rows, columns = (
+        split_axis(side, card.tile_px, card.overlap_px)
+        if card.fixed_px is None
+        else split_fixed(side, card.fixed_px[axis], card.overlap_px)
+        for axis, side in enumerate((height, width))
+    )
     if len(rows) == len(columns) == 1:
         return predictor(pixels)
     maps: NDArray[np.float32] | None = None

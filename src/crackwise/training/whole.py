@@ -21,6 +21,8 @@ class Tiling(NamedTuple):
 
     tile_px: int
     overlap_px: int
+    fixed_px: None = None
+    """A network in training takes any size."""
 
 
 def whole_probabilities(net: Callable[[Tensor], Tensor], image: Tensor, tiling: Tiling) -> NDArray[np.float32]:

@@ -130,7 +130,7 @@ def predictor(value: float) -> SimpleNamespace:
         def __call__(self, pixels: Pixels) -> NDArray[np.float32]:
             return np.full((1, *pixels.shape[:2]), value, np.float32)
 
-    card = SimpleNamespace(classes=("crack",), threshold=0.5, tile_px=SIZE_PX, overlap_px=0, stride_px=1)
+    card = SimpleNamespace(classes=("crack",), threshold=0.5, tile_px=SIZE_PX, overlap_px=0, fixed_px=None, stride_px=1)
     return Everywhere(card=card)
 
 

@@ -96,7 +96,10 @@ def run_teacher(folder: Path) -> Teacher:
 
 def onnx_teacher(path: Path) -> Teacher:
     """An exported model: pictures of whole 255ths in, probabilities out, one by one."""
-    session, card, sha256 = open_exported(path)
+    exported = open_exported(path)
+    session, card, sha256 = exported.session, exported.card, exported.sha256
+    if card.fixed_px is not None:
+        raise ModelError(f"{str(path)!r} takes pictures of one size only. Export it with --input dynamic to teach.")
 
     def answer(images: Tensor) -> Tensor:
         pictures = (images * 255).round().byte().permute(0, 2, 3, 1).contiguous().cpu().numpy()
