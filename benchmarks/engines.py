@@ -28,7 +28,7 @@ from crackwise.models.cost import build_on_meta, multiply_adds
 from crackwise.predictor import ModelCard
 from crackwise.speed.clock import drawn_wall
 from crackwise.speed.machine import describe_machine, load_average
-from crackwise.speed.openvino_reader import read_onnx
+from crackwise.speed.subject import read_by_openvino
 
 CALLS = 6
 
@@ -49,7 +49,7 @@ def engines(base: int, side_px: int, folder: Path) -> dict[str, Callable[[], obj
         by_onnxruntime = load_predictor(path, threads=1)
         found[f"{name}, onnxruntime"] = lambda run=by_onnxruntime: run(pixels)  # type: ignore[misc]
         if find_spec("openvino"):
-            by_openvino = read_onnx(path, threads=1)
+            by_openvino = read_by_openvino(path, threads=1)
             found[f"{name}, openvino"] = lambda run=by_openvino: run(pixels)  # type: ignore[misc]
     literal, picture = graph_of(base, project_first=False), torch.from_numpy(pixels)
 

@@ -50,5 +50,5 @@ def test_openvino_reads_the_same_file_and_computes_the_same(
     with pytest.raises(ModelError, match="No model at"):
         open_subject(Subject("absent.onnx", "openvino"), threads=1)
     (tmp_path / "broken.onnx").write_bytes(b"no graph")
-    with pytest.raises(ModelError, match="OpenVINO cannot run"):
+    with pytest.raises(ModelError, match="OpenVINO cannot open it"):
         open_subject(Subject(str(tmp_path / "broken.onnx"), "openvino"), threads=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,16 +14,18 @@ from numpy.typing import NDArray
 
 from crackwise.backends.graph import GraphPredictor, PictureToMaps, refuse_prompts
 from crackwise.errors import ModelError, needs_extra
-from crackwise.exported import FOREIGN, parse_card, refuse_other_weights
+from crackwise.exported import CARD_KEY, FOREIGN, parse_card, refuse_other_weights
 from crackwise.imaging.files import sha256_of
 
 with needs_extra("openvino"):
     import openvino as ov
 
-__all__ = ["Notes", "load", "read_notes", "weights_of", "write_notes"]
+__all__ = ["Notes", "load", "load_onnx", "read_notes", "weights_of", "write_notes"]
 
 OWN = "crackwise"
 """Under which name in the file's runtime information our notes are."""
+FRAMEWORK = "framework"
+"""Where OpenVINO keeps what an ONNX file says about itself."""
 CACHED_PRIMITIVES = 200
 """Compiled steps that are kept for pictures of sizes met before; by default they are 5000, hundreds of MB."""
 
@@ -75,6 +78,21 @@ def load(source: str | Path, *, threads: int | None = None, prompts: Sequence[st
     return GraphPredictor(runs(compiled), card, sha256_of(path), runtime="openvino", precision=pin.told)
 
 
+def load_onnx(source: str | Path, *, threads: int | None = None) -> GraphPredictor:
+    """The predictor of an ``.onnx`` file that ``crackwise export`` wrote, read and run by OpenVINO in f32.
+
+    Raises:
+        ModelError: unreadable, damaged or without a card.
+    """
+    path = Path(source)
+    if not path.is_file():
+        raise ModelError(f"No model at {str(path)!r}. Pass an exported .onnx file.")
+    core = ov.Core()
+    compiled = compiled_from(path, core, PINS["f32"], threads)
+    card = parse_card(str(core.read_model(str(path)).get_rt_info([FRAMEWORK, CARD_KEY]).value), path)
+    return GraphPredictor(runs(compiled), card, sha256_of(path), runtime="openvino", precision="f32")
+
+
 def pin_of(precision: str, abilities: Sequence[str], path: Path) -> Pin:
     """How a file of this precision is computed on a processor of these abilities.
 
@@ -94,20 +112,21 @@ def pin_of(precision: str, abilities: Sequence[str], path: Path) -> Pin:
 
 
 def compiled_from(path: Path, core: ov.Core, pin: Pin, threads: int | None) -> ov.CompiledModel:
-    """The graph ready to run, its precision pinned and looked at.
+    """The graph of an ``.xml`` or ``.onnx`` file ready to run, its precision pinned and looked at.
 
     Raises:
         ModelError: damaged, not ours, or computed otherwise than was asked for.
     """
+    streams = 1 if threads is None else max(cores() // threads, 1)  # so many threads are answered at once
     settings = {
         "INFERENCE_PRECISION_HINT": pin.hint,
-        "NUM_STREAMS": "1",
+        "NUM_STREAMS": str(streams),
         "ENABLE_CPU_PINNING": "NO",  # several models on the same cores would wait for each other
         "CPU_RUNTIME_CACHE_CAPACITY": str(CACHED_PRIMITIVES),
-        **({} if threads is None else {"INFERENCE_NUM_THREADS": str(threads)}),
+        **({} if threads is None else {"INFERENCE_NUM_THREADS": str(streams * threads)}),
     }
     try:
-        model = core.read_model(str(path), str(weights_of(path)))
+        model = core.read_model(str(path), *([str(weights_of(path))] if path.suffix == ".xml" else []))
         if not fits(model):
             raise ModelError(FOREIGN.format(repr(str(path))))
         compiled = core.compile_model(model, "CPU", settings)
@@ -117,6 +136,11 @@ def compiled_from(path: Path, core: ov.Core, pin: Pin, threads: int | None) -> o
     if used != pin.hint:
         raise ModelError(f"{str(path)!r} is for {pin.told}, OpenVINO computes it in {used}. Please report it.")
     return compiled
+
+
+def cores() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def fits(model: ov.Model) -> bool:

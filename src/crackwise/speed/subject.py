@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crackwise.backends import load_predictor, source_path
-from crackwise.errors import ModelError
+from crackwise.errors import ModelError, needs_extra
 from crackwise.predictor import Predictor
-from crackwise.speed.openvino_reader import read_onnx
 
 __all__ = ["RUNTIMES", "Runtime", "Subject", "open_subject", "subjects_of"]
 
@@ -30,7 +29,15 @@ RUNTIMES: dict[str, Runtime] = {
 }
 """Name to what it runs. A runtime that is not here takes part where a model file names it by its suffix."""
 
-FOREIGN: dict[tuple[str, str], Callable[..., Predictor]] = {(".onnx", "openvino"): read_onnx}
+
+def read_by_openvino(path: Path, *, threads: int) -> Predictor:
+    """An ``.onnx`` file in another runtime than its own."""
+    with needs_extra("openvino"):
+        from crackwise.backends.openvino import load_onnx
+    return load_onnx(path, threads=threads)
+
+
+FOREIGN: dict[tuple[str, str], Callable[..., Predictor]] = {(".onnx", "openvino"): read_by_openvino}
 """Kind of file and runtime, where that is not the runtime that `load_predictor` takes."""
 
 
