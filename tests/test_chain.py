@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -39,8 +38,6 @@ def run(*arguments: object) -> str:
 
 
 def test_a_teacher_teaches_a_student_that_watches_a_stream(drawn_set: Path, tmp_path: Path) -> None:
-    if find_spec("crackwise.backends.openvino") is None:
-        pytest.skip("crackwise export has no OpenVINO yet")
     pytest.importorskip("openvino")
     (tmp_path / "teacher.yaml").write_text(TEACHER.format(folder=drawn_set))
     (tmp_path / "student.yaml").write_text(STUDENT.format(teacher=tmp_path / "teacher"))
