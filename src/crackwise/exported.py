@@ -62,6 +62,7 @@ def open_exported(path: Path, *, threads: int | None = None) -> Exported:
     """
     try:
         content = path.read_bytes()
+        onnxruntime.disable_telemetry_events()  # nothing leaves the machine
         session = onnxruntime.InferenceSession(str(path), session_options(threads), ["CPUExecutionProvider"])
         notes: dict[str, str] = session.get_modelmeta().custom_metadata_map
         refuse_other_weights(path, notes.get(WEIGHTS_KEY, ""))

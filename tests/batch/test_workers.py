@@ -16,8 +16,8 @@ from crackwise.batch import Settings, find_photos, inspect_batch, name_outputs
 from crackwise.batch.workers import AHEAD, Gate, in_order
 from crackwise.cascade import Cascade
 from crackwise.errors import CrackwiseError
-from crackwise.imaging.quiet import without_warnings
 from crackwise.predictor import ModelCard
+from crackwise.quiet import without_warnings
 from crackwise.report.table import Entry
 
 COUNT = 9

@@ -10,10 +10,10 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from crackwise.backends.onnx_file import write_onnx
 from crackwise.backends.pytorch import PixelsToProbabilities
-from crackwise.backends.quiet import quietly
 from crackwise.errors import ModelError
 from crackwise.exported import CARD_KEY
 from crackwise.predictor import ModelCard
+from crackwise.quiet import quietly
 
 __all__ = ["to_onnx"]
 

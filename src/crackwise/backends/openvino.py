@@ -123,6 +123,7 @@ def compiled_from(path: Path, core: ov.Core, pin: Pin, threads: int | None) -> o
         "NUM_STREAMS": str(streams),
         "ENABLE_CPU_PINNING": "NO",  # several models on the same cores would wait for each other
         "CPU_RUNTIME_CACHE_CAPACITY": str(CACHED_PRIMITIVES),
+        "SNIPPETS_MODE": "DISABLE",  # its fused steps mistake a larger picture for the smaller one before (2026.4)
         **({} if threads is None else {"INFERENCE_NUM_THREADS": str(streams * threads)}),
     }
     try:

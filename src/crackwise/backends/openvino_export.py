@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crackwise.backends.openvino import Notes, read_notes, weights_of, write_notes
-from crackwise.backends.quiet import quietly
 from crackwise.errors import ModelError, needs_extra
 from crackwise.exported import parse_card
 from crackwise.imaging.files import sha256_of
 from crackwise.predictor import ModelCard
+from crackwise.quiet import quietly
 
 with needs_extra("openvino"):
     import openvino as ov

@@ -9,6 +9,7 @@ import typer
 
 from crackwise.cli.evaluate import Root
 from crackwise.cli.screen import inside_0_and_1
+from crackwise.errors import needs_extra
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +56,6 @@ def calibrate(
     from crackwise.backends import load_predictor, source_path
     from crackwise.backends.recard import copy_with_card, refuse_place
     from crackwise.data.splits import sample_pictures
-    from crackwise.errors import needs_extra
     from crackwise.evaluation.trust.calibrate import ReviewRule
     from crackwise.evaluation.trust.calibrate import calibrate as fit
 

@@ -26,8 +26,8 @@ from crackwise.errors import ImageError
 from crackwise.imaging.jpeg import decode_jpeg
 from crackwise.imaging.mask import to_mask
 from crackwise.imaging.png import check_png
-from crackwise.imaging.quiet import without_warnings
 from crackwise.imaging.tiff import check_tiff, silent_libtiff
+from crackwise.quiet import without_warnings
 
 __all__ = [
     "MAX_MEGAPIXELS", "SUFFIXES", "Photo", "check_header", "decode_photo", "read_image", "read_mask", "read_photo",

@@ -6,7 +6,7 @@ import warnings
 
 import pytest
 
-from crackwise.backends.quiet import quietly
+from crackwise.quiet import quietly
 
 
 def test_a_library_is_kept_quiet_and_its_logger_left_as_it_was(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,13 +1,15 @@
-"""Decoders that keep their warnings to themselves, whichever thread they run in."""
+"""Other libraries kept from talking to our user, whichever thread they run in."""
 
 from __future__ import annotations
 
+import logging
+import sys
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 
-__all__ = ["without_warnings"]
+__all__ = ["quietly", "without_warnings"]
 
 
 class Silence:
@@ -37,3 +39,17 @@ def without_warnings() -> Iterator[None]:
             Silence.inside -= 1
             if Silence.inside == 0:
                 Silence.before.__exit__(None, None, None)
+
+
+@contextmanager
+def quietly(*loggers: str) -> Iterator[None]:
+    """Keep warnings of a library about its own insides from the user; its progress goes to the error stream."""
+    before = {name: logging.getLogger(name).level for name in loggers}
+    try:
+        for name in loggers:
+            logging.getLogger(name).setLevel(logging.ERROR)
+        with without_warnings(), redirect_stdout(sys.stderr):
+            yield
+    finally:
+        for name, level in before.items():
+            logging.getLogger(name).setLevel(level)
