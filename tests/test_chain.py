@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 from crackwise.cli import app
 from crackwise.imaging.image import read_image, read_mask
 
+pytestmark = pytest.mark.openvino
+
 TEACHER = """
 model: {{name: hrsegnet, options: {{base: 8, variant: tiled}}}}
 data:

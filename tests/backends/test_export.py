@@ -20,6 +20,8 @@ from crackwise.models import MODELS, build_model
 from crackwise.predictor import ModelCard
 from published_sizes import CRACKSAM_TABLE_7
 
+pytestmark = pytest.mark.openvino
+
 WriteRun = Callable[[Path, str, dict[str, object]], Path]
 CARD = ModelCard(name="drawn", version="1", classes=("crack",), threshold=0.5, tile_px=256)
 

@@ -21,6 +21,8 @@ from crackwise.predictor import ModelCard
 from crackwise.trust.temperature import Tempered
 from drawn_onnx import write_smoothed
 
+pytestmark = pytest.mark.openvino
+
 CARD = ModelCard(name="smoothed", version="1", tile_px=128, overlap_px=32, summary='"<Größe>" & more')
 
 

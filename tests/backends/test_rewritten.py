@@ -20,6 +20,8 @@ from crackwise.imaging.files import sha256_of
 from crackwise.predictor import ModelCard
 from drawn_onnx import write_smoothed
 
+pytestmark = pytest.mark.openvino
+
 CARD = ModelCard(name="smoothed", version="1", tile_px=256, overlap_px=32)
 KINDS = [("onnx", "f32"), ("onnx", "f16"), ("openvino", "f32"), ("openvino", "f16"), ("openvino", "bf16")]
 

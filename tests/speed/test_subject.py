@@ -12,6 +12,8 @@ from crackwise.predictor import ModelCard
 from crackwise.speed.subject import RUNTIMES, Subject, open_subject, subjects_of
 from drawn_onnx import write_brightness
 
+pytestmark = pytest.mark.openvino
+
 
 @pytest.fixture
 def model(tmp_path: Path) -> str:

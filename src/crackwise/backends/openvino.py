@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
@@ -74,7 +72,7 @@ def load(source: str | Path, *, threads: int | None = None, prompts: Sequence[st
     card = parse_card(notes.card, path)
     core = ov.Core()
     pin = pin_of(notes.precision, core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"), path)
-    compiled = compiled_from(path, core, pin, threads)
+    compiled = compiler(path, core, pin, threads)
     return GraphPredictor(runs(compiled), card, sha256_of(path), runtime="openvino", precision=pin.told)
 
 
@@ -88,7 +86,7 @@ def load_onnx(source: str | Path, *, threads: int | None = None) -> GraphPredict
     if not path.is_file():
         raise ModelError(f"No model at {str(path)!r}. Pass an exported .onnx file.")
     core = ov.Core()
-    compiled = compiled_from(path, core, PINS["f32"], threads)
+    compiled = compiler(path, core, PINS["f32"], threads)
     card = parse_card(str(core.read_model(str(path)).get_rt_info([FRAMEWORK, CARD_KEY]).value), path)
     return GraphPredictor(runs(compiled), card, sha256_of(path), runtime="openvino", precision="f32")
 
@@ -111,37 +109,39 @@ def pin_of(precision: str, abilities: Sequence[str], path: Path) -> Pin:
     )
 
 
-def compiled_from(path: Path, core: ov.Core, pin: Pin, threads: int | None) -> ov.CompiledModel:
-    """The graph of an ``.xml`` or ``.onnx`` file ready to run, its precision pinned and looked at.
+def compiler(path: Path, core: ov.Core, pin: Pin, threads: int | None) -> Callable[[], ov.CompiledModel]:
+    """What makes the graph of an ``.xml`` or ``.onnx`` file ready to run, its precision pinned and looked at.
 
     Raises:
-        ModelError: damaged, not ours, or computed otherwise than was asked for.
+        ModelError: damaged, or not ours; later, computed otherwise than was asked for.
     """
-    streams = 1 if threads is None else max(cores() // threads, 1)  # so many threads are answered at once
     settings = {
         "INFERENCE_PRECISION_HINT": pin.hint,
-        "NUM_STREAMS": str(streams),
+        "NUM_STREAMS": "1",
         "ENABLE_CPU_PINNING": "NO",  # several models on the same cores would wait for each other
         "CPU_RUNTIME_CACHE_CAPACITY": str(CACHED_PRIMITIVES),
         "SNIPPETS_MODE": "DISABLE",  # its fused steps mistake a larger picture for the smaller one before (2026.4)
-        **({} if threads is None else {"INFERENCE_NUM_THREADS": str(streams * threads)}),
+        **({} if threads is None else {"INFERENCE_NUM_THREADS": str(threads)}),
     }
+    damaged = f"{str(path)!r} is damaged: OpenVINO cannot open it. Export it again."
     try:
         model = core.read_model(str(path), *([str(weights_of(path))] if path.suffix == ".xml" else []))
-        if not fits(model):
-            raise ModelError(FOREIGN.format(repr(str(path))))
-        compiled = core.compile_model(model, "CPU", settings)
     except RuntimeError as error:
-        raise ModelError(f"{str(path)!r} is damaged: OpenVINO cannot open it. Export it again.") from error
-    used = compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
-    if used != pin.hint:
-        raise ModelError(f"{str(path)!r} is for {pin.told}, OpenVINO computes it in {used}. Please report it.")
+        raise ModelError(damaged) from error
+    if not fits(model):
+        raise ModelError(FOREIGN.format(repr(str(path))))
+
+    def compiled() -> ov.CompiledModel:
+        try:
+            ready = core.compile_model(model, "CPU", settings)
+        except RuntimeError as error:
+            raise ModelError(damaged) from error
+        used = ready.get_property("INFERENCE_PRECISION_HINT").to_string()
+        if used != pin.hint:
+            raise ModelError(f"{str(path)!r} is for {pin.told}, OpenVINO computes it in {used}. Please report it.")
+        return ready
+
     return compiled
-
-
-def cores() -> int:
-    """How many this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def fits(model: ov.Model) -> bool:
@@ -153,15 +153,23 @@ def fits(model: ov.Model) -> bool:
     return ports == [(["image"], ov.Type.u8, 3), (["probabilities"], ov.Type.f32, 3)]
 
 
-def runs(compiled: ov.CompiledModel) -> PictureToMaps:
-    """The function that a compiled graph is; every thread has a request of its own."""
-    own = threading.local()
+def runs(compiled: Callable[[], ov.CompiledModel]) -> PictureToMaps:
+    """The function that a graph is; as many copies of it are made ready as were ever asked at the same time.
+
+    One copy of several streams would answer as many, but brings down a process that forks later (2026.4).
+    """
+    idle = [compiled().create_infer_request()]
 
     def run(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        if "request" not in own.__dict__:
-            own.request = compiled.create_infer_request()
-        maps = own.request.infer({"image": np.ascontiguousarray(pixels)}, share_inputs=True)["probabilities"]
-        return np.array(maps, dtype=np.float32)
+        try:
+            request = idle.pop()
+        except IndexError:
+            request = compiled().create_infer_request()
+        try:
+            maps = request.infer({"image": np.ascontiguousarray(pixels)}, share_inputs=True)["probabilities"]
+            return np.array(maps, dtype=np.float32)
+        finally:
+            idle.append(request)
 
     return run
 

@@ -15,6 +15,8 @@ from crackwise.errors import CrackwiseError
 from crackwise.predictor import ModelCard
 from drawn_onnx import write_smoothed
 
+pytestmark = pytest.mark.openvino
+
 
 def run(*arguments: object) -> str:
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
