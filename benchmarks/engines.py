@@ -23,10 +23,10 @@ import torch
 from crackwise.backends import load_predictor
 from crackwise.backends.onnx_export import to_onnx
 from crackwise.backends.pytorch import PixelsToProbabilities
+from crackwise.backends.shown import drawn_photo
 from crackwise.models import build_model
 from crackwise.models.cost import build_on_meta, multiply_adds
 from crackwise.predictor import ModelCard
-from crackwise.speed.clock import drawn_wall
 from crackwise.speed.machine import describe_machine, load_average
 from crackwise.speed.subject import read_by_openvino
 
@@ -41,7 +41,7 @@ def graph_of(base: int, *, project_first: bool) -> PixelsToProbabilities:
 
 def engines(base: int, side_px: int, folder: Path) -> dict[str, Callable[[], object]]:
     """Everything that is timed, by name."""
-    pixels = drawn_wall(side_px)
+    pixels = drawn_photo(side_px, side_px, seed=0)
     found: dict[str, Callable[[], object]] = {}
     for name, first in (("ours", True), ("published", False)):
         path = folder / f"{name}{base}.onnx"

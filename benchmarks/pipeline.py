@@ -32,12 +32,12 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from crackwise.backends import load_predictor, source_path
+from crackwise.backends.shown import drawn_photo
 from crackwise.batch import Settings, inspect_batch, name_outputs
 from crackwise.imaging.image import read_image
 from crackwise.imaging.overlay import encode_jpeg
 from crackwise.imaging.tiles import predict_tiled, split_axis
 from crackwise.measure import measure
-from crackwise.speed.clock import drawn_wall
 from crackwise.speed.machine import describe_machine, load_average
 
 Pixels = NDArray[np.uint8]
@@ -59,7 +59,7 @@ def small_photos(data: Path, count: int) -> list[Pixels]:
     """448 px, real or drawn."""
     found = sorted((data / "volker" / "images").glob("*.jpg"))[:count]
     if not found:
-        return [drawn_wall(448, seed=seed) for seed in range(count)]
+        return [drawn_photo(448, 448, seed=seed) for seed in range(count)]
     return [read_image(path) for path in found]
 
 

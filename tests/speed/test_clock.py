@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from crackwise.backends.shown import drawn_photo
 from crackwise.predictor import ModelCard
 from crackwise.speed import clock
-from crackwise.speed.clock import LEAST_CALLS, MOST_CALLS, WARM_UP, drawn_wall, time_in_turns
+from crackwise.speed.clock import LEAST_CALLS, MOST_CALLS, WARM_UP, time_in_turns
 
 
 class Listed:
@@ -28,7 +29,7 @@ class Listed:
 def test_models_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clock, "TURN_S", 0.0)
     calls: list[str] = []
-    timings = time_in_turns([Listed("a", calls), Listed("b", calls)], drawn_wall(32), rounds=2, callers=1)
+    timings = time_in_turns([Listed("a", calls), Listed("b", calls)], drawn_photo(32, 32, seed=0), rounds=2, callers=1)
     turn = ["a"] * LEAST_CALLS + ["b"] * LEAST_CALLS
     assert calls == ["a"] * WARM_UP + ["b"] * WARM_UP + 2 * 2 * turn
     for timing in timings:
@@ -38,12 +39,12 @@ def test_models_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_quick_model_is_called_often_but_not_without_end() -> None:
-    (timing,) = time_in_turns([Listed("a", [])], drawn_wall(32), rounds=1, callers=2)
+    (timing,) = time_in_turns([Listed("a", [])], drawn_photo(32, 32, seed=0), rounds=1, callers=2)
     assert timing.calls == MOST_CALLS
 
 
 def test_the_wall_is_the_same_every_time() -> None:
-    wall = drawn_wall(64)
+    wall = drawn_photo(64, 64, seed=0)
     assert wall.shape == (64, 64, 3)
-    assert np.array_equal(wall, drawn_wall(64))
+    assert np.array_equal(wall, drawn_photo(64, 64, seed=0))
     assert wall.min() < 80 < 150 < wall.mean()

@@ -46,7 +46,8 @@ def load_predictor(
 ) -> Predictor:
     """A model ready to predict: a model file, a run folder, ``http://host:port``, or None and ``"packaged"``.
 
-    ``threads`` is for one prediction; None lets the runtime take every core. The numbers do not depend on it.
+    ``threads`` is for one prediction; None lets the runtime take every core. With more of them the last
+    bit of a probability may differ.
     ``prompts`` are phrases that become the classes of a run whose network takes them. Where the card names a
     temperature, probabilities are tempered by it, whatever the runtime.
 

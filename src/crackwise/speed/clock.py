@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from crackwise.predictor import Predictor
 
-__all__ = ["Timing", "drawn_wall", "time_in_turns"]
+__all__ = ["Timing", "time_in_turns"]
 
 TURN_S = 0.8
 """About as long a model predicts before the next has its turn."""
@@ -74,13 +74,3 @@ def at_once(predictor: Predictor, pixels: NDArray[np.uint8], calls: int, callers
         for _ in pool.map(lambda _: predictor(pixels) is None, range(calls)):
             pass
         return calls / (time.perf_counter() - start)
-
-
-def drawn_wall(side_px: int, *, seed: int = 0) -> NDArray[np.uint8]:
-    """A grainy wall with one dark line across it, uint8 RGB (side, side, 3)."""
-    rng = np.random.default_rng(seed)
-    wall = rng.normal(165, 14, (side_px, side_px, 3))
-    line = side_px / 2 + np.cumsum(rng.normal(0, 1.2, side_px))
-    distance = np.abs(np.arange(side_px)[:, None] - line)
-    wall -= 110 * np.clip(2.5 - distance, 0, 1)[..., None]
-    return np.clip(wall, 0, 255).astype(np.uint8)

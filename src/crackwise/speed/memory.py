@@ -8,8 +8,8 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from crackwise.backends.shown import drawn_photo
 from crackwise.errors import ModelError
-from crackwise.speed.clock import drawn_wall
 from crackwise.speed.subject import Subject, open_subject
 
 __all__ = ["peak_growth_mib"]
@@ -48,7 +48,7 @@ def kib(name: str) -> int:
 def main(task: str) -> None:
     """Print the growth of this process, MiB."""
     asked = json.loads(task)
-    pixels = drawn_wall(asked["side_px"])
+    pixels = drawn_photo(asked["side_px"], asked["side_px"], seed=0)
     RESET_PEAK.write_text("5", encoding="ascii")
     before = kib(NOW)
     predictor = open_subject(Subject(**asked["subject"]), threads=asked["threads"])

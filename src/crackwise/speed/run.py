@@ -6,7 +6,8 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from crackwise.speed.clock import drawn_wall, time_in_turns
+from crackwise.backends.shown import drawn_photo
+from crackwise.speed.clock import time_in_turns
 from crackwise.speed.machine import describe_machine, load_average
 from crackwise.speed.memory import peak_growth_mib
 from crackwise.speed.record import Asked, record_of
@@ -40,7 +41,7 @@ def benchmark(
     predictors = [open_subject(subject, threads=threads) for subject in subjects]
     say(f"{rounds} rounds of {len(predictors)} models")
     before = load_average()
-    timings = time_in_turns(predictors, drawn_wall(size_px), rounds=rounds, callers=asked.callers)
+    timings = time_in_turns(predictors, drawn_photo(size_px, size_px, seed=0), rounds=rounds, callers=asked.callers)
     load = {"load_before": before, "load_after": load_average(), "busy": before > BUSY * cores}
     return record_of(predictors, timings, grown_mib, asked, describe_machine() | load)
 
