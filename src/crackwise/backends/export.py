@@ -102,7 +102,7 @@ def export(
     if to == "tensorrt":
         from crackwise.backends.tensorrt import refuse_elsewhere
 
-        refuse_elsewhere(command_of(path, wish))
+        refuse_elsewhere(command_of(source, wish))
     with needs_extra(wish.format.extra):
         writer = import_module(wish.format.module)
     with TemporaryDirectory() as folder:
@@ -241,8 +241,8 @@ def place_of(source: str | Path, path: Path, out: str | Path | None, wish: Wish)
     return final
 
 
-def command_of(path: Path, wish: Wish) -> str:
+def command_of(source: str | Path, wish: Wish) -> str:
     """The same export, to be run on another machine."""
     assert wish.fixed_px is not None
     height, width = wish.fixed_px
-    return f"crackwise export {path} --to {wish.to} --precision {wish.precision} --input {width}x{height}"
+    return f"crackwise export {source} --to {wish.to} --precision {wish.precision} --input {width}x{height}"
