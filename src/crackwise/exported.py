@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,6 +37,7 @@ PRECISION_KEY = "crackwise.precision"
 FOREIGN = "{} was not made by crackwise. Train a model, then: crackwise export RUN --to onnx"
 """What is said of a file that holds no card, or another graph than ours."""
 
+COPIED_UP_TO_MB = 64
 FATAL_ONLY = 4
 REFUSALS = (
     ort.Fail, ort.InvalidArgument, ort.InvalidGraph, ort.InvalidProtobuf, ort.ModelRequiresCompilation, ort.NoModel,
@@ -52,6 +55,8 @@ class Exported(NamedTuple):
     """Of the file."""
     precision: str
     """As it was asked for in export."""
+    copy: Callable[[], onnxruntime.InferenceSession] | None
+    """Opens another session; None where that would cost more memory than `COPIED_UP_TO_MB`."""
 
 
 def open_exported(path: Path, *, threads: int | None = None) -> Exported:
@@ -63,7 +68,7 @@ def open_exported(path: Path, *, threads: int | None = None) -> Exported:
     try:
         content = path.read_bytes()
         onnxruntime.disable_telemetry_events()  # nothing leaves the machine
-        session = onnxruntime.InferenceSession(str(path), session_options(threads), ["CPUExecutionProvider"])
+        session = session_of(str(path), threads)
         notes: dict[str, str] = session.get_modelmeta().custom_metadata_map
         refuse_other_weights(path, notes.get(WEIGHTS_KEY, ""))
     except OSError as error:
@@ -73,8 +78,14 @@ def open_exported(path: Path, *, threads: int | None = None) -> Exported:
             f"{str(path)!r} is not a readable ONNX model; it may be damaged, or its .weights file, if it was exported "
             "with one, is not beside it. Export it again, or copy both."
         ) from error
-    card, precision = card_of(session, path), notes.get(PRECISION_KEY, "f32")
-    return Exported(session, card, hashlib.sha256(content).hexdigest(), precision)
+    small = WEIGHTS_KEY not in notes and len(content) <= COPIED_UP_TO_MB * 1e6
+    return Exported(
+        session,
+        card_of(session, path),
+        hashlib.sha256(content).hexdigest(),
+        notes.get(PRECISION_KEY, "f32"),
+        partial(session_of, content, threads) if small else None,
+    )
 
 
 def refuse_other_weights(path: Path, note: str) -> None:
@@ -90,15 +101,15 @@ def refuse_other_weights(path: Path, note: str) -> None:
         raise ModelError(f"{str(path.parent / name)!r} is damaged, or of another model. Export it again.")
 
 
-def session_options(threads: int | None) -> onnxruntime.SessionOptions:
-    """One prediction at a time, with ``threads`` threads inside it."""
+def session_of(model: str | bytes, threads: int | None) -> onnxruntime.InferenceSession:
+    """One prediction at a time, with ``threads`` threads inside it, by a file or what is in it."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = FATAL_ONLY
     options.intra_op_num_threads = threads or 0
     options.inter_op_num_threads = 1
     options.use_deterministic_compute = True
-    options.enable_mem_pattern = False  # photographs differ in size, and a plan is kept for each
-    return options
+    options.enable_mem_pattern = False  # one plan for each size of photograph would double the memory
+    return onnxruntime.InferenceSession(model, options, ["CPUExecutionProvider"])
 
 
 def card_of(session: onnxruntime.InferenceSession, path: Path) -> ModelCard:

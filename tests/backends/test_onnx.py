@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from onnx import parser
 
 from crackwise import load_predictor
 from crackwise.backends import BACKENDS
-from crackwise.backends.onnx import CARD_KEY, load
+from crackwise.backends.onnx import CARD_KEY, load, runs
 from crackwise.errors import CrackwiseError, ModelError
+from crackwise.exported import open_exported
 from crackwise.imaging.tiles import predict_tiled
 from crackwise.predictor import ModelCard
 
@@ -160,3 +164,40 @@ def test_the_packaged_model_is_there_by_two_names(rng: np.random.Generator) -> N
         assert maps.shape == (1, *shape)
         assert maps.min() >= 0
         assert maps.max() <= 1
+
+
+def test_callers_at_the_same_time_have_a_copy_each_of_a_small_network(tmp_path: Path) -> None:
+    path = write_model(tmp_path / "model.onnx")
+    exported = open_exported(path)
+    opened = 0
+
+    def copy() -> onnxruntime.InferenceSession:
+        nonlocal opened
+        opened += 1
+        assert exported.copy is not None
+        return exported.copy()
+
+    together = threading.Barrier(3)
+    picture = np.full((40, 50, 3), 60, np.uint8)
+
+    class Slow:
+        """A session in which three callers meet."""
+
+        def __init__(self, session: onnxruntime.InferenceSession) -> None:
+            self.session = session
+
+        def run(self, *arguments: object) -> list[np.ndarray]:
+            together.wait(timeout=20)
+            return self.session.run(*arguments)
+
+    run = runs(exported._replace(session=Slow(exported.session), copy=lambda: Slow(copy())))
+    with ThreadPoolExecutor(3) as pool:
+        for _ in range(4):
+            answers = list(pool.map(run, [picture] * 3))
+            assert all(np.array_equal(answer, answers[0]) for answer in answers)
+    assert opened == 2
+
+
+def test_a_large_network_has_no_copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("crackwise.exported.COPIED_UP_TO_MB", 0)
+    assert open_exported(write_model(tmp_path / "model.onnx")).copy is None

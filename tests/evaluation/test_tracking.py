@@ -7,12 +7,13 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from crackwise.cli import compare
 from crackwise.cli.evaluate import register
 from crackwise.evaluation.answers.predictions import open_predictions
 from crackwise.evaluation.answers.view import Question
 from crackwise.evaluation.leaks import Leaks
 from crackwise.evaluation.sets import evaluate_sets
-from crackwise.evaluation.tracking import metrics, parameters
+from crackwise.evaluation.tracking import estimates, metrics, parameters
 from given_files import Darkness, draw_walls, write_masks
 
 
@@ -78,3 +79,37 @@ def test_a_logged_evaluation_is_read_back(drawn_set, tmp_path, monkeypatch):
         "scores.csv",
         "scores.json",
     ]
+
+
+def test_estimates_are_named_by_their_place():
+    estimate = {"value": 0.5, "low": 0.4, "high": 0.6, "pictures": 3}
+    record = {
+        "sets": {"/my/walls": {"models": {"ours": {"scores": {"iou": {"clean": estimate | {"relative": estimate}}}}}}},
+        "rows": [{"model": "ours 1", "cells": {"walls": {"estimate": estimate}}, "unseen_mean": None}],
+        "pairs": [{"first": "ours", "second": "theirs", "difference": estimate}],
+        "pictures": [3, {"iou": estimate | {"value": None}}, {"iou": estimate}],
+    }
+    assert list(estimates(record)) == [
+        ("_my_walls/ours/iou/clean", 0.5),
+        ("_my_walls/ours/iou/clean/relative", 0.5),
+        ("ours 1/walls", 0.5),
+        ("ours less theirs/difference", 0.5),
+        ("pictures/2/iou", 0.5),
+    ]
+
+
+@pytest.mark.filterwarnings("default")  # mlflow uses deprecated calls of its own libraries
+def test_a_logged_page_is_read_back(drawn_set, tmp_path, monkeypatch):
+    mlflow = pytest.importorskip("mlflow")
+    monkeypatch.chdir(tmp_path)  # where MLflow puts files
+    address, out, app = f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "out", typer.Typer()
+    compare.register(app)
+    options = ["matrix", "packaged", "--data", f"{drawn_set}:val", "--out", out, "--mlflow", address]
+    assert CliRunner().invoke(app, [*map(str, options)], catch_exceptions=False).exit_code == 0
+    client = mlflow.MlflowClient(address)
+    (run,) = client.search_runs([each.experiment_id for each in client.search_experiments()])
+    (row,) = json.loads((out / "matrix.json").read_text())["rows"]
+    assert [cell["estimate"]["value"] for cell in row["cells"].values()] == [*run.data.metrics.values()]
+    assert (run.info.run_name, run.data.params["schema"]) == ("matrix", "crackwise.matrix/1")
+    names = {Path(file.path).name for file in client.list_artifacts(run.info.run_id)}
+    assert names == {"matrix.json", "matrix.csv", "matrix.html"}

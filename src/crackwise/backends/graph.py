@@ -13,7 +13,7 @@ from crackwise.exported import REFUSALS
 from crackwise.imaging.tiles import fill_up, predict_tiled
 from crackwise.predictor import ModelCard
 
-__all__ = ["GraphPredictor", "PictureToMaps", "refuse_prompts"]
+__all__ = ["GraphPredictor", "PictureToMaps", "one_for_each_caller", "refuse_prompts"]
 
 PictureToMaps = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
@@ -58,6 +58,23 @@ class GraphPredictor:
                 "Export it again."
             )
         return np.asarray(maps, dtype=np.float32)
+
+
+def one_for_each_caller(first: PictureToMaps, copy: Callable[[], PictureToMaps]) -> PictureToMaps:
+    """The function that a graph is; as many copies of it are made as were ever asked at the same time."""
+    idle = [first]
+
+    def run(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        try:
+            own = idle.pop()
+        except IndexError:
+            own = copy()
+        try:
+            return own(pixels)
+        finally:
+            idle.append(own)
+
+    return run
 
 
 def refuse_prompts(prompts: Sequence[str], path: Path) -> None:

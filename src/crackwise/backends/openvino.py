@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import numpy as np
 from numpy.typing import NDArray
 
-from crackwise.backends.graph import GraphPredictor, PictureToMaps, refuse_prompts
+from crackwise.backends.graph import GraphPredictor, PictureToMaps, one_for_each_caller, refuse_prompts
 from crackwise.errors import ModelError, needs_extra
 from crackwise.exported import CARD_KEY, FOREIGN, parse_card, refuse_other_weights
 from crackwise.imaging.files import sha256_of
@@ -154,24 +154,21 @@ def fits(model: ov.Model) -> bool:
 
 
 def runs(compiled: Callable[[], ov.CompiledModel]) -> PictureToMaps:
-    """The function that a graph is; as many copies of it are made ready as were ever asked at the same time.
+    """The function that a graph is, a copy for each caller.
 
     One copy of several streams would answer as many, but brings down a process that forks later (2026.4).
     """
-    idle = [compiled().create_infer_request()]
 
-    def run(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        try:
-            request = idle.pop()
-        except IndexError:
-            request = compiled().create_infer_request()
-        try:
+    def ready() -> PictureToMaps:
+        request = compiled().create_infer_request()
+
+        def run(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
             maps = request.infer({"image": np.ascontiguousarray(pixels)}, share_inputs=True)["probabilities"]
             return np.array(maps, dtype=np.float32)
-        finally:
-            idle.append(request)
 
-    return run
+        return run
+
+    return one_for_each_caller(ready(), ready)
 
 
 def weights_of(path: Path) -> Path:

@@ -21,8 +21,8 @@ Result = TypeVar("Result")
 
 AHEAD = 4
 """So many results for each thread may wait for one that takes longer."""
-READING = 1
-"""Threads beside those that predict: while one waits for the disk, another has work."""
+READING = 2
+"""Threads beside those that predict: while two wait for the disk, the others have work."""
 
 
 class Gate:

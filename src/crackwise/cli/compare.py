@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crackwise.cli.evaluate import Root
+from crackwise.cli.evaluate import Root, Tracker, track_page
 from crackwise.cli.scores import Tracked, progress_bar
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def compare(
     ] = None,
     failures: Annotated[int, typer.Option("--failures", min=0, help="How many are shown of each kind and model.")] = 3,
     seed: Seed = 0,
+    mlflow: Tracker = None,
 ) -> None:
     """Test models against each other on the same pictures, and show where they differ and fail."""
     from crackwise.evaluation.compare.run import MAIN_SCORES, Wanted, compare_results
@@ -58,6 +59,7 @@ def compare(
             typer.echo(f"{each.contest.reference}, {name}:")
             for pair in rivals.pairs:
                 typer.echo(f"  {pair.verdict}{by(pair)}")
+    track_page(mlflow, out, "compare.json", "compare.csv", "compare.html")
     typer.echo(f"The comparison lies in {out / 'compare.html'}, its numbers in {out / 'compare.json'}.")
 
 
@@ -82,6 +84,7 @@ def matrix(
     ] = "pooled_crack_iou",
     root: Root = None,
     seed: Seed = 0,
+    mlflow: Tracker = None,
 ) -> None:
     """Score models on test sets, each without the pictures it has met, as one heat map."""
     from crackwise.errors import needs_extra
@@ -100,6 +103,7 @@ def matrix(
         for name, predictor in named(models):
             rows.append(fill_row(predictor, sets, score, root=root, name=name, track=track, seed=seed))
     write_matrix(Matrix(score, tuple(rows), seed), out)
+    track_page(mlflow, out, "matrix.json", "matrix.csv", "matrix.html")
     typer.echo(f"The matrix lies in {out / 'matrix.html'}, its numbers in {out / 'matrix.json'}.")
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from crackwise.evaluation.answers.view import Question
     from crackwise.predictor import Predictor
 
-__all__ = ["ClassName", "Root", "Tracker", "register"]
+__all__ = ["ClassName", "Root", "Tracker", "register", "track_page"]
 
 OF_CONFIDENCE = frozenset({"calibration", "review"})
 """Families of counts that say what probabilities are worth; masks hold none."""
@@ -202,6 +202,14 @@ def log(address: str, out: Path) -> None:
     from crackwise.evaluation.tracking import log_evaluation
 
     log_evaluation(address, out)
+
+
+def track_page(address: str | None, out: Path, *files: str) -> None:
+    """Log the files of a page in MLflow, its record first, where that was asked for."""
+    if address is not None:
+        from crackwise.evaluation.tracking import log_page
+
+        log_page(address, [out / file for file in files])
 
 
 def reader_of_phrases(model: str, source: Source) -> Predictor:

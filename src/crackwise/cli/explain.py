@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from crackwise.cli.evaluate import Root, Tracker
+from crackwise.cli.evaluate import Root, Tracker, track_page
 from crackwise.cli.scores import watched
 from crackwise.errors import CrackwiseError, needs_extra
 
@@ -122,7 +122,6 @@ def faithfulness(
         from crackwise.data.splits import sample_pictures
         from crackwise.explain.faithfulness.judge import Conditions, judge
         from crackwise.explain.faithfulness.record import write_judged
-        from crackwise.explain.faithfulness.tracking import log_means
         from crackwise.explain.heat import Options
         from crackwise.explain.run import model_record
         from crackwise.explain.subject import open_subjects
@@ -133,8 +132,7 @@ def faithfulness(
     methods = method or [name for name, row in EXPLAINERS.items() if not row.asks_often]
     judged = [j for s in subjects for j in judge(s, items, methods, conditions, told=typer.echo)]
     record = write_judged(judged, [model_record(subject) for subject in subjects], data, conditions, out)
-    if mlflow is not None:
-        log_means(record, mlflow)
+    track_page(mlflow, out, "faithfulness.json", "faithfulness.csv", "faithfulness.html")
     for line in lines_of(record):
         typer.echo(line)
     typer.echo(f"The page lies in {out / 'faithfulness.html'}, the numbers beside it.")

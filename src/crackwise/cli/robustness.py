@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from crackwise.cli.evaluate import ClassName, Root
+from crackwise.cli.evaluate import ClassName, Root, Tracker, track_page
 from crackwise.cli.scores import FILE_COLUMNS, progress_bar, short
 
 __all__ = ["register"]
@@ -69,6 +69,7 @@ def robustness(
     class_name: ClassName = None,
     root: Root = None,
     seed: Seed = 0,
+    mlflow: Tracker = None,
 ) -> None:
     """Score models on photographs made worse, step by step; a run that was stopped goes on where it was."""
     from crackwise.backends import load_predictor
@@ -98,6 +99,7 @@ def robustness(
         )
     console = Console(width=None if Console().is_terminal else FILE_COLUMNS)
     console.print(summary(record), end="\n\n")
+    track_page(mlflow, out, "robustness.json", "robustness.csv", "report.html")
     typer.echo(f"The scores lie in {out / 'robustness.json'}, the report in {out / 'report.html'}.")
 
 

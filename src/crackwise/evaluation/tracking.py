@@ -5,20 +5,24 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from crackwise.errors import CrackwiseError, needs_extra
 from crackwise.evaluation.compare.kept import folders_of
 
-__all__ = ["log_evaluation", "log_run"]
+__all__ = ["log_evaluation", "log_page"]
 
 FILES = ("scores.json", "scores.csv", "report.html")
 NOT_IN_NAMES = re.compile(r"[^\w\-./ ]")
 """What MLflow has not in the name of a metric."""
 AT_ONCE = 100
 """So many numbers or texts MLflow takes with one call."""
+ESTIMATE = {"value", "low", "high"}
+"""Keys of a score with its interval."""
+UNSAID = {"found", "sets", "models", "scores", "rows", "cells", "estimate", "pairs"}
+"""Levels of records that say nothing in the name of a metric."""
 
 
 def log_evaluation(address: str, out: Path) -> str:
@@ -34,6 +38,44 @@ def log_evaluation(address: str, out: Path) -> str:
     record = json.loads((out / FILES[0]).read_text(encoding="utf-8"))
     files = [out / name for name in FILES]
     return log_run(address, f"evaluation of {maker_of(record)}", parameters(record), metrics(record), files)
+
+
+def log_page(address: str, files: Sequence[Path]) -> str:
+    """Log a finished page as a run of its own, and return the run's number; the first of its files is its record.
+
+    Every estimate of the record is a metric named by its place there, such as ``set/model/score/clean``; settings are
+    parameters; all files are kept.
+
+    Raises:
+        MissingExtraError: MLflow is not installed.
+        CrackwiseError: it cannot log there.
+    """
+    record = json.loads(files[0].read_text(encoding="utf-8"))
+    settings = {k: str(v) for k, v in (record | record.get("conditions", {})).items() if not isinstance(v, dict | list)}
+    return log_run(address, files[0].stem, settings, dict(estimates(record)), files)
+
+
+def estimates(node: Any, place: tuple[str, ...] = ()) -> Iterator[tuple[str, float]]:
+    """Every defined estimate below a node of a record, by its place."""
+    if isinstance(node, list):
+        node = {name_of(each) or str(number): each for number, each in enumerate(node)}
+    if not isinstance(node, dict):
+        return
+    if node.keys() >= ESTIMATE and node["value"] is not None:
+        yield "/".join(place), node["value"]
+    for key, each in node.items():
+        yield from estimates(each, place if key in UNSAID else (*place, key.replace("/", "_")))
+
+
+def name_of(element: Any) -> str:
+    """Of an element of a list: the model that it is about, or the two whose difference it is."""
+    if not isinstance(element, dict):
+        return ""
+    return (
+        str(element["model"])
+        if "model" in element
+        else " less ".join(str(element[side]) for side in ("first", "second") if side in element)
+    )
 
 
 def log_run(

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from unittest.mock import create_autospec
 
 import cv2
 import numpy as np
@@ -13,7 +12,6 @@ from crackwise.data.folder import open_items
 from crackwise.errors import DataError
 from crackwise.explain.faithfulness.judge import FAITHFULNESS, Conditions, fitting, judge
 from crackwise.explain.faithfulness.record import to_csv, write_judged
-from crackwise.explain.faithfulness.tracking import log_means
 from crackwise.explain.heat import Options
 from crackwise.explain.run import model_record
 from crackwise.explain.subject import subject_of
@@ -71,22 +69,6 @@ def test_every_method_is_judged_faithful_to_the_corner_but_chance(corners: str, 
     assert "deletion AUC" in page
     assert to_csv(record).count("\n") == 1 + 4 * len(FAITHFULNESS)
     assert all(score["photographs"] == 2 for score in [record["found"]["known"]["gradcam"]["scores"]["energy"]])
-
-
-def test_the_means_can_be_logged(corners: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    mlflow = pytest.importorskip("mlflow")
-    client = create_autospec(mlflow.MlflowClient)  # calls that the true one would not take are refused
-    monkeypatch.setattr(mlflow, "MlflowClient", client)
-    subject = as_subject(CornerNet(), "resnet50")
-    judged = judge(subject, open_items(corners)[:1], ["gradcam"], CONDITIONS)
-    record = write_judged(judged, [model_record(subject)], "corners", CONDITIONS, tmp_path / "out")
-    log_means(record, "http://there")
-    client.assert_called_once_with("http://there")
-    batches = [call.kwargs for call in client.return_value.log_batch.call_args_list]
-    logged = {each.key: each.value for batch in batches for each in batch.get("metrics", ())}
-    assert logged["known/gradcam/energy"] == record["found"]["known"]["gradcam"]["scores"]["energy"]["value"]
-    params = {each.key: each.value for batch in batches for each in batch.get("params", ())}
-    assert params["baseline"] == "mean"
 
 
 def test_what_a_model_has_no_answer_for_is_left_out(corners: str) -> None:
