@@ -6,6 +6,8 @@
     python benchmarks/service.py contract --cases 1000   schemathesis; cases for each operation and mode
     python benchmarks/service.py cost --photos 60        throughput and CPU time against a folder, side by side
     python benchmarks/service.py queue --seconds 60      latency of who is let in, share of who is sent away
+    python benchmarks/service.py spoilt --files 2000     damaged and odd files: the command line's answer to each?
+    python benchmarks/service.py names                   names of uploads that want out of a folder
 
 Photographs are squares cut from ``examples/``, ``--side`` px; all but ``contract`` use the packaged model. Every answer
 of 200 is compared with the file that ``crackwise inspect`` writes for the same photograph. One line of JSON is printed.
@@ -25,11 +27,13 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import service_attacks
+import service_spoiled
 from service_client import Running, batter, exchange, get, health_ms, post, slope_mib_per_minute
 
 from crackwise.backends import load_predictor
@@ -208,6 +212,7 @@ def cost(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     cores = os.cpu_count() or 1
     predictor, alone = load_predictor(threads=1), ThreadPoolExecutor(cores)
     asked = Options(answer="mask")
+    jobs = name_outputs(find_photos(photos, folder / "out"))
     rounds: list[dict[str, float]] = []
 
     def jobs_alone() -> None:
@@ -223,16 +228,16 @@ def cost(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
             row["http"] = timed(lambda: asyncio.run(batter(service.url, "/inspect?answer=mask", bodies, 8)))
             row["http cpu"] = service.cpu_s() - before
             row["all by http"] = timed(lambda: asyncio.run(batter(service.url, "/inspect?answer=all", bodies, 8)))
-            jobs = name_outputs(find_photos(photos, folder / "out"))
-            row["folder"] = timed(
-                lambda jobs=jobs: inspect_batch(jobs, folder / "out", load_predictor(), BatchSettings())
-            )
+            for name, only in (("folder", {"masks"}), ("folder, all", ())):
+                settings = BatchSettings(only=frozenset(only))
+                row[name] = timed(partial(inspect_batch, jobs, folder / "out", predictor, settings, workers=cores))
             rounds.append(row)
     best = {name: min(row[name] for row in rounds) for name in rounds[0]}
     return {
         "ms per photo": {name: round(1000 * seconds / len(photos), 1) for name, seconds in best.items()},
         "throughput, http / job": round(best["job"] / best["http"], 3),
-        "throughput, http all / folder": round(best["folder"] / best["all by http"], 3),
+        "throughput, http / folder": round(best["folder"] / best["http"], 3),
+        "throughput, all by http / folder, all": round(best["folder, all"] / best["all by http"], 3),
         "cpu, http / job": round(best["http cpu"] / best["job cpu"], 3),
     }
 
@@ -289,14 +294,28 @@ def attacks(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     return service_attacks.run(bombs(), photo.read_bytes(), encode_jpeg(tiles))
 
 
-SUBJECTS = {"crowd": crowd, "attacks": attacks, "stops": stops, "contract": contract, "cost": cost, "queue": queue}
+def spoilt(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """R1."""
+    return service_spoiled.run_files(cut_photos(folder / "photos", 24, options.side), options.files, folder)
+
+
+def named(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """R10."""
+    (photo,) = cut_photos(folder / "photos", 1, options.side)
+    return service_spoiled.run_names(photo.read_bytes(), folder)
+
+
+SUBJECTS = {
+    "crowd": crowd, "attacks": attacks, "stops": stops, "contract": contract, "cost": cost, "queue": queue,
+    "spoilt": spoilt, "names": named,
+}  # fmt: skip
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("subject", choices=SUBJECTS)
     for name, kind, default in (
         ("minutes", float, 10), ("times", int, 20), ("cases", int, 1000), ("photos", int, 60), ("rounds", int, 5),
-        ("seconds", float, 60), ("places", int, 4), ("side", int, 224),
+        ("seconds", float, 60), ("places", int, 4), ("side", int, 224), ("files", int, 2000),
     ):  # fmt: skip
         parser.add_argument(f"--{name}", type=kind, default=default)
     given = parser.parse_args()
