@@ -1,7 +1,7 @@
 """What a screen in front of a segmenter saves and what it costs, against segmenting everything.
 
     python benchmarks/cascade.py SCREEN SEGMENTER conglomerate_walls:test noncrack_walls:test --root ../shared/data \
-        [--screen-threshold 0.1 --screen-threshold 0.5] [--part-px 128] [--json]
+        [--screen-threshold 0.1 --screen-threshold 0.5] [--part-px 128] [--large 6 --cracked 3] [--json]
 
 SCREEN and SEGMENTER are run folders, .onnx files or ``packaged``. Every picture is predicted in turns by the segmenter
 alone (``everything``) and by the cascade at every threshold (default: the card's), so that a busy machine slows all
@@ -14,7 +14,8 @@ alike. Printed per set and way:
     IoU, F1@2   pooled, against the labels
     alarms      share of the crack-free pictures with a component of 50 px or more
 
-Choose the threshold on validation pictures, never on these.
+``--large N``: instead of the sets, N walls of 4000 x 3000 px, laid out of 448 px of their pictures side by side, of
+which ``--cracked`` show a crack (drawn with seed 0). Choose the threshold on validation pictures, never on these.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,7 +45,11 @@ EVERYTHING = "everything"
 NEAR_PX = 2
 COLUMNS = ("set", "way", "area", "seconds", "px lost", "length lost", "IoU", "F1@2", "alarms")
 
+WALL_PX, STONE_PX = (3000, 4000), 448
+
 Mask = NDArray[np.bool_]
+Labelled = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+"""Pixels (h, w, 3) and target (h, w)."""
 
 
 class InParts:
@@ -93,15 +98,42 @@ class Sums:
         return self.line_px_lost, self.line_px
 
 
-def run(items: Sequence[Item], ways: Mapping[str, Predictor], class_name: str) -> dict[str, dict[str, float | None]]:
-    """Every way on every picture, in turns; the first picture once before, unmeasured."""
-    sums = {name: Sums() for name in ways}
-    for way in ways.values():
-        predict_tiled(way, read_image(items[0].image))
-    ways = {name: way.afresh() if isinstance(way, Cascade) else way for name, way in ways.items()}
+def read(items: Sequence[Item], class_name: str) -> Iterator[Labelled]:
+    """Pictures one by one."""
     for item in items:
         pixels = read_image(item.image)
-        target = read_mask(item.mask, pixels.shape[:2], (class_name,))[0]
+        yield pixels, read_mask(item.mask, pixels.shape[:2], (class_name,))[0]
+
+
+def walls(items: Sequence[Item], class_name: str, count: int, cracked: int) -> Iterator[Labelled]:
+    """Large pictures of many small ones, so many of which show a crack."""
+    rng = np.random.default_rng(0)
+    stones = [
+        (pixels[:STONE_PX, :STONE_PX], target[:STONE_PX, :STONE_PX]) for pixels, target in read(items, class_name)
+    ]
+    with_crack = [n for n, (_, target) in enumerate(stones) if (target == 1).any()]
+    without = [n for n in range(len(stones)) if n not in with_crack]
+    down, across = (-(-side // STONE_PX) for side in WALL_PX)
+    for _ in range(count):
+        chosen = np.append(rng.choice(with_crack, cracked), rng.choice(without, down * across - cracked))
+        rows = rng.permutation(chosen).reshape(down, across)
+        pixels, target = (
+            np.vstack([np.hstack([stones[n][part] for n in row]) for row in rows])[: WALL_PX[0], : WALL_PX[1]]
+            for part in (0, 1)
+        )
+        yield np.ascontiguousarray(pixels), target
+
+
+def run(
+    pictures: Iterable[Labelled], ways: Mapping[str, Predictor], class_name: str
+) -> dict[str, dict[str, float | None]]:
+    """Every way on every picture, in turns; the first picture once before, unmeasured."""
+    sums = {name: Sums() for name in ways}
+    first, *_ = pictures = list(pictures)
+    for way in ways.values():
+        predict_tiled(way, first[0])
+    ways = {name: way.afresh() if isinstance(way, Cascade) else way for name, way in ways.items()}
+    for pixels, target in pictures:
         masks = {}
         for name, way in ways.items():
             start = time.perf_counter()
@@ -129,6 +161,8 @@ def main() -> None:
     parser.add_argument("--part-px", type=int, help="instead of the side of the screen's tiles")
     parser.add_argument("--class", dest="class_name", default="crack")
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--large", type=int, default=0)
+    parser.add_argument("--cracked", type=int, default=3)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     screen, segmenter = (load_predictor(name, threads=options.threads) for name in (options.screen, options.segmenter))
@@ -136,10 +170,15 @@ def main() -> None:
     ways: dict[str, Predictor] = {EVERYTHING: segmenter}
     for level in options.screen_threshold or [screen.card.threshold]:
         ways[f"cascade at {level:g}"] = Cascade(screen, segmenter, level)
+    sets = {reference: open_items(reference, options.root) for reference in options.sets}
+    shown = {reference: read(items, options.class_name) for reference, items in sets.items()}
+    if options.large:
+        together = [item for items in sets.values() for item in items]
+        shown = {f"{options.large} walls": walls(together, options.class_name, options.large, options.cracked)}
     rows = [
-        {"set": reference, "way": way} | numbers
-        for reference in options.sets
-        for way, numbers in run(open_items(reference, options.root), ways, options.class_name).items()
+        {"set": name, "way": way} | numbers
+        for name, pictures in shown.items()
+        for way, numbers in run(pictures, ways, options.class_name).items()
     ]
     print(json.dumps(rows, indent=2) if options.json else table(rows))
 
