@@ -109,6 +109,20 @@ def test_scores_rest_on_the_pictures_they_look_at():
     both = estimate_scores(tallies + alarms(1, 3), [*groups, "wall", "wall", "other wall"])
     counted = {name: both[name][3:] for name in both}
     assert counted["cracked_recall"] == (10, 5)
-    assert counted["per_image_recall"] == counted["pooled_recall"] == (13, 7)
+    assert counted["per_image_recall"] == (13, 7)
+    assert counted["pooled_recall"] == (13, 5)
     assert counted["false_alarm_share_50px"] == (3, 2)
     assert both["false_alarm_share_50px"].value == pytest.approx(1 / 3)
+
+
+def test_walls_without_a_crack_are_no_evidence_of_how_many_cracks_are_found():
+    missed = EMPTY._replace(false_negatives=9.0, cracked=1.0)
+    groups = [str(i) for i in range(40)]
+    estimates = estimate_scores([missed, *alarms(0, 39)], groups)
+    for name in ("pooled_crack_iou", "pooled_recall", "pooled_f1", "f1@2"):
+        assert (estimates[name].value, estimates[name].photographs) == (0, 1)
+        assert np.isnan([estimates[name].low, estimates[name].high]).all()
+    spotted = [each._replace(false_positives=5.0) for each in alarms(3, 3)]
+    with_alarms = estimate_scores([missed._replace(true_positives=4.0), *spotted, *alarms(0, 36)], groups)
+    assert (with_alarms["pooled_crack_iou"].photographs, with_alarms["pooled_recall"].photographs) == (4, 1)
+    assert estimates["false_alarm_share_50px"].photographs == 39

@@ -82,7 +82,7 @@ def test_a_predictor_is_scored_on_the_pictures_of_a_folder(items):
     assert scores["cracked_crack_iou"].value == pytest.approx((1 + 1 + 240 / 304) / 3)
     assert scores["false_alarm_share_50px"].value == 0.5
     assert scores["false_alarm_px_per_megapixel"].value == pytest.approx(1e6 * 64 / 9600)
-    assert (scores["pooled_f1"].pictures, scores["pooled_f1"].photographs) == (5, 4)
+    assert (scores["pooled_f1"].pictures, scores["pooled_f1"].photographs) == (5, 3)
 
 
 def test_the_threshold_is_the_cards_unless_one_is_given(items):

@@ -67,6 +67,7 @@ def calibrate(
     found = fit(
         load_predictor(model),
         sets,
+        root=root,
         class_name=class_name,
         rule=ReviewRule(review_risk, review_share),
         on_test_data=on_test_data,

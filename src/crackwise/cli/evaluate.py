@@ -148,7 +148,15 @@ def given(folder: Path, items: Sequence[Item], class_name: str | None) -> Predic
     """The predictions of a folder for all of the pictures."""
     from crackwise.evaluation.answers.predictions import open_predictions
 
-    return open_predictions(folder, items, class_name)
+    predictions = open_predictions(folder, items, class_name)
+    if predictions.brightest < predictions.card.threshold:
+        typer.echo(
+            f"Note: the integers in {str(folder)!r} nowhere get beyond {predictions.brightest:.1%} of their largest, "
+            f"which stands for 1; at a threshold of {predictions.card.threshold:g} no crack is predicted. If they are "
+            "percent, save them as floats from 0 to 1.",
+            err=True,
+        )
+    return predictions
 
 
 def loaded(model: str, screen: str | None, screen_threshold: float | None) -> Predictor:

@@ -55,7 +55,9 @@ class Estimate(NamedTuple):
     low: float
     high: float
     pictures: int
+    """Those it looks at."""
     photographs: int
+    """Those of them that say something: a score is defined on each by itself, or is another without it."""
 
     def to_dict(self, digits: int = DIGITS) -> dict[str, float | int | None]:
         """Ready for JSON; what is undefined is None."""
@@ -112,9 +114,10 @@ def draw_scores(
     found = {}
     for name, score in scores.items():
         pictures = score.pictures(each) if score.pictures else pictures_of(each, score.protocol)
-        rests_on = int(pictures.sum()), int((pictures > 0).sum())
-        values = float(score.formula(total)), np.concatenate(drawn[name])
-        found[name] = Draws(*values, *rests_on, score.is_share, is_bounded=score.is_share)
+        value = float(score.formula(total))
+        speaks = ~np.isnan(score.formula(each)) | (score.formula(unpacked(sums.sum(0) - sums, like)) != value)
+        rests_on = int(pictures.sum()), int((speaks & (pictures > 0)).sum())
+        found[name] = Draws(value, np.concatenate(drawn[name]), *rests_on, score.is_share, is_bounded=score.is_share)
     return found
 
 

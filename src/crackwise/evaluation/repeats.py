@@ -45,7 +45,8 @@ def estimate_difference(runs: Runs, others: Runs, groups: Sequence[str], *, seed
 
 def difference(a: Draws, b: Draws) -> Draws:
     """By how much one is above the other; no share, whatever the two are."""
-    return a._replace(value=a.value - b.value, resampled=a.resampled - b.resampled, is_share=False, is_bounded=False)
+    apart, photographs = a.resampled - b.resampled, max(a.photographs, b.photographs)
+    return Draws(a.value - b.value, apart, a.pictures, photographs, is_share=False, is_bounded=False)
 
 
 def estimate(runs: Sequence[Draws]) -> Estimate:

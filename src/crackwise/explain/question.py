@@ -95,7 +95,7 @@ def region_of(subject: Subject, probability: NDArray[np.float32], place: Place) 
     if not predicted.any():
         raise CrackwiseError(
             f"{subject.name!r} predicts no crack at its threshold of {threshold}: ask for a --pixel, or use --method "
-            "gradcam or activation."
+            f"{'activation' if subject.net is None else 'gradcam or activation'}."
         )
     if place.component is None:
         return predicted, f"the {int(predicted.sum())} px predicted crack"

@@ -76,6 +76,17 @@ def test_class_numbers_and_eight_bits_in_sixteen_are_not_taken_for_faint_cracks(
         open_predictions(tmp_path / "p", items)
 
 
+@pytest.mark.parametrize("level", [100, 127, 128, 254])
+def test_masks_of_another_white_are_refused(items, tmp_path, level):
+    (tmp_path / "p").mkdir()
+    for item in items:
+        levels = np.zeros((40, 50), np.uint8)
+        levels[10:20] = level
+        picture(".png")(tmp_path / "p" / item.image.stem, levels)
+    with pytest.raises(DataError, match=f"are 0 and {level} alone"):
+        open_predictions(tmp_path / "p", items)
+
+
 def test_names_that_are_shared_are_told_apart_by_their_folders(tmp_path):
     for part in ("test", "train"):
         for kind in ("images", "masks"):

@@ -26,6 +26,14 @@ def compared(models, groups, name="pooled_recall"):
     return compare_pairs(models, groups, [name])[name]
 
 
+def test_one_crack_among_many_walls_gives_no_verdict():
+    found, walls = EMPTY._replace(true_positives=9.0, cracked=1.0), [EMPTY._replace(crack_free=1.0)] * 39
+    missed = EMPTY._replace(false_negatives=9.0, cracked=1.0)
+    for name in ("pooled_recall", "pooled_crack_iou"):
+        (pair,) = compared({"A": [found, *walls], "B": [missed, *walls]}, names(40), name).pairs
+        assert (pair.outcome, pair.reason) == ("no verdict", "one photograph says nothing about others")
+
+
 def test_models_that_do_not_differ_are_seldom_said_to():
     rng, false, photographs = np.random.default_rng(0), 0, 9
     for _ in range(40):

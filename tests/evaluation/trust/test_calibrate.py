@@ -1,6 +1,7 @@
 """A card calibrated on drawn walls: what a model draws stays, what it says of it becomes true."""
 
 import json
+import shutil
 
 import cv2
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 from scipy.special import expit
 
-from crackwise.data.folder import Item
+from crackwise.data.folder import Item, open_items
 from crackwise.data.masks import Mask
 from crackwise.errors import DataError
 from crackwise.evaluation.answers.view import Question
@@ -136,6 +137,14 @@ def test_what_the_model_learnt_from_is_refused_always(parts):
     learnt = Overconfident(data=({"name": "walls:train", "terms": "", "role": "train"},))
     with pytest.raises(DataError, match="learnt from"):
         calibrate(learnt, {"walls:train": parts["val"]}, on_test_data=True)
+
+
+def test_what_the_model_learnt_from_is_known_under_another_name(drawn_set, tmp_path):
+    copies = tmp_path / "copies"
+    shutil.copytree(drawn_set, copies)
+    learnt = Overconfident(data=({"name": f"{drawn_set}:train", "terms": "", "role": "train"},))
+    with pytest.raises(DataError, match=r"learnt from 'copies': .* more of its"):
+        calibrate(learnt, {"copies": open_items(f"{copies}:train")})
 
 
 def test_the_record_and_the_page_tell_of_reliability_and_risk(found, parts):

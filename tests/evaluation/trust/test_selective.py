@@ -60,10 +60,16 @@ def test_the_curve_ends_at_the_mean_risk(rng):
     assert (np.diff(curve.level) < 0).all()
 
 
-@pytest.mark.parametrize(("share", "flagged"), [(0.1, 2), (0.5, 10), (0.01, 0), (0.999, 20)])
+@pytest.mark.parametrize(("share", "flagged"), [(0.1, 2), (0.5, 10), (0.999, 20)])
 def test_a_share_flags_so_many(share, flagged):
     confidence = np.linspace(0.31, 0.89, 20)
     assert (confidence < level_of_share(confidence, share)).sum() == flagged
+
+
+def test_a_share_of_no_picture_is_refused():
+    with pytest.raises(DataError, match="Give 51 pictures or more"):
+        level_of_share(np.linspace(0.31, 0.89, 20), 0.01)
+    assert level_of_share(np.linspace(0.31, 0.89, 51), 0.01) > 0.31
 
 
 def test_a_risk_is_kept_with_as_many_pictures_as_possible():

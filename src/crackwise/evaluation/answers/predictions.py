@@ -58,6 +58,8 @@ class Predictions:
     """Some integer file holds steps between 0 and the largest, so that a 1 is a faint probability."""
     are_masks: bool
     """No file holds anything between absent and crack; then every threshold above 0 gives the same mask."""
+    brightest: float
+    """The largest integer of all files as a share of what stands for 1; 1 where there is a mask or a float."""
     runtime: str = "given"
     precision: str = "as stored"
 
@@ -95,6 +97,7 @@ def open_predictions(folder: Path, items: Sequence[Item], class_name: str | None
         raise DataError(f"No folder of predictions at {str(folder)!r}.")
     files = match(folder, items)
     digest, graded, are_masks, brightest, faults = hashlib.sha256(), False, True, 0.0, []
+    values: set[int] = set()
     for item in sorted({item.image: item for item in items}.values(), key=lambda item: files[item.image]):
         path, levels = files[item.image], read_levels(files[item.image])
         digest.update(f"{path.relative_to(folder).as_posix()} {sha256_of(path)}\n".encode("utf-8", "surrogateescape"))
@@ -103,6 +106,7 @@ def open_predictions(folder: Path, items: Sequence[Item], class_name: str | None
         if levels.dtype.kind in "ui":
             graded = graded or not binary
             brightest = max(brightest, float(levels.max()) / white_of(levels))
+            values |= set(np.unique(levels).tolist())
         are_masks = are_masks and binary
     if faults:
         raise DataError(f"Predictions in {str(folder)!r} that cannot be scored: {listed(faults, '; ')}.")
@@ -111,9 +115,14 @@ def open_predictions(folder: Path, items: Sequence[Item], class_name: str | None
             f"The integers in {str(folder)!r} nowhere get beyond {brightest:.2%} of their largest, which stands for 1: "
             "save probabilities as floats, or masks as 0 and 255 in 8 bits."
         )
+    if graded and len(values - {0}) == 1:
+        raise DataError(
+            f"The integers in {str(folder)!r} are 0 and {max(values)} alone, which is neither a mask nor a map: save "
+            "masks as 0 and 255 in 8 bits."
+        )
     name = folder.resolve().name or str(folder)
     card = ModelCard(name=name, version="", classes=(class_name or "crack",), threshold=DEFAULT_THRESHOLD)
-    return Predictions(folder, files, card, digest.hexdigest(), graded, are_masks)
+    return Predictions(folder, files, card, digest.hexdigest(), graded, are_masks, brightest if graded else 1.0)
 
 
 def match(folder: Path, items: Sequence[Item]) -> dict[Path, Path]:

@@ -70,7 +70,8 @@ def width_chart(sets: Mapping[str, Mapping[str, Any]], score: str = "f1@2") -> M
         axes.errorbar(at, values, reach, fmt=MARKS[i % len(MARKS)], capsize=3, markersize=7, label=short(reference))
     axes.set_xticks(range(len(WIDTHS)), WIDTHS.values())
     axes.set(xlabel="width of the labelled crack, px", ylabel="F1 within 2 px", ylim=(0, 1.02))
-    axes.legend(loc="lower right")
+    if len(shown) > 1:
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
     return to_svg(figure, "F1 within 2 px by width of the crack")
 
 

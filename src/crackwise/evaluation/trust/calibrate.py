@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from crackwise.data.catalog import DATASETS
 from crackwise.errors import DataError
 from crackwise.evaluation.answers.view import Question, Viewed, scored_class, view
+from crackwise.evaluation.leaks import find_leaks
 from crackwise.evaluation.pictures import are_of_whole_pictures
 from crackwise.evaluation.protocols.calibration import NEAR_PX
 from crackwise.evaluation.trust.scaling import (
@@ -86,23 +88,28 @@ def refuse_test_data(card: ModelCard, sets: Mapping[str, Sequence[Item]]) -> Non
             )
 
 
-def refuse_training_data(card: ModelCard, sets: Mapping[str, Sequence[Item]]) -> None:
-    """A model is surer of the pictures that it learnt from than of any others.
+def refuse_training_data(card: ModelCard, sets: Mapping[str, Sequence[Item]], root: Path | None) -> None:
+    """A model is surer of the pictures that it learnt from than of any others, whatever they are called.
 
     Raises:
-        DataError: a set is one of them.
+        DataError: a set is one of them, or shows a photograph of them as far as they lie under ``root``.
     """
-    learnt = {terms.name for terms in card.data if terms.role == "train"} & sets.keys()
-    if learnt:
-        raise DataError(
-            f"The model learnt from {min(learnt)!r}, so it is surer there than elsewhere. Name a validation part."
-        )
+    learnt = card.model_copy(update={"data": tuple(terms for terms in card.data if terms.role == "train")})
+    for reference, items in sets.items():
+        met = find_leaks(items, reference, learnt, root).names if learnt.data else ()
+        if met or reference in {terms.name for terms in learnt.data}:
+            named = f": {min(met)} and {len(met) - 1} more of its {len(items)} pictures" if met else ""
+            raise DataError(
+                f"The model learnt from {reference!r}{named}, so it is surer there than elsewhere. "
+                "Name a validation part."
+            )
 
 
 def calibrate(
     predictor: Predictor,
     sets: Mapping[str, Sequence[Item]],
     *,
+    root: Path | None = None,
     class_name: str | None = None,
     rule: ReviewRule = ReviewRule(),  # noqa: B008  (immutable)
     on_test_data: bool = False,
@@ -110,13 +117,13 @@ def calibrate(
 ) -> Calibrated:
     """Fit the temperature and choose the level of confidence on the pictures of all sets together.
 
-    Every picture is predicted twice: confidences are told from tempered maps. ``class_name`` is that of a `Question`;
-    the seed draws the parts of the cross-fitting.
+    Every picture is predicted twice: confidences are told from tempered maps. ``class_name`` is that of a `Question`,
+    ``root`` where the catalogue's sets lie; the seed draws the parts of the cross-fitting.
 
     Raises:
         DataError: pictures the model learnt from, of a test, or without masks; too few photographs; nothing to fit.
     """
-    refuse_training_data(predictor.card, sets)
+    refuse_training_data(predictor.card, sets, root)
     if not on_test_data:
         refuse_test_data(predictor.card, sets)
     items = [item for of_set in sets.values() for item in of_set]

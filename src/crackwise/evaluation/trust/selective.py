@@ -7,6 +7,7 @@ best order that these risks allow it is the excess, E-AURC (Geifman, Uziel and E
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -106,7 +107,16 @@ def kept_risk(
 
 
 def level_of_share(confidence: FloatArray, share: float) -> float:
-    """The confidence that about this share of the pictures (n,) stays below."""
+    """The confidence that about this share of the pictures (n,) stays below.
+
+    Raises:
+        DataError: it is less than half a picture.
+    """
+    if not round(share * len(confidence)):
+        raise DataError(
+            f"A share of {share:g} of {len(confidence)} pictures to review is none of them. "
+            f"Give {math.floor(0.5 / share) + 1} pictures or more, or a higher --review-share."
+        )
     return between(np.sort(confidence)[::-1], len(confidence) - round(share * len(confidence)))
 
 
