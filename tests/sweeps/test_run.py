@@ -172,8 +172,11 @@ def test_sets_of_whole_pictures_have_scores_of_these_alone(order_of: OrderOf, tm
 
 def test_only_some_runs(order_of: OrderOf, tmp_path: Path) -> None:
     order = order_of(JUDGED, grid=GRID)
-    assert states(order, only="base=[48]") == [("base=4", 3, "finished")]
+    assert states(order, only=["base=[48]"]) == [("base=4", 3, "finished")]
     assert [row["state"] for row in rows(tmp_path / "out")] == ["missing", "finished"]
+    with pytest.raises(RecipeError, match=r"--only base=9 fits no run of .*; there are base=2, base=4"):
+        carry_out(order, only=["base=2", "base=9"])
+    assert len(states(order, only=["base=2", "base=4"])) == 2
 
 
 @pytest.mark.parametrize(
@@ -230,7 +233,7 @@ def test_a_search_knows_its_folder_and_needs_trainings(order_of: OrderOf) -> Non
     with pytest.raises(RecipeError, match="another space"):
         carry_out(order_of(search=SEARCH | {"seed": 5}))
     with pytest.raises(RecipeError, match="--only is for lists"):
-        carry_out(order_of(search=SEARCH), only="trial*")
+        carry_out(order_of(search=SEARCH), only=["trial*"])
     with pytest.raises(RecipeError, match="a search needs trainings"):
         order_of("optim.epochs=0", search=SEARCH)
     with pytest.raises(RecipeError, match=r"run 'lr=-1.*optim\.lr"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,8 +29,11 @@ def sweep(
         typer.Option("--set", metavar="PATH=VALUE", help="Change one value of every recipe; repeatable."),
     ] = None,
     only: Annotated[
-        str, typer.Option("--only", metavar="PATTERN", help="The runs of these names, such as 'r=*'; not of a search.")
-    ] = "*",
+        list[str] | None,
+        typer.Option(
+            "--only", metavar="PATTERN", help="Runs of such names ('r=*'); repeatable, not of a search."
+        ),
+    ] = None,
     retry: Annotated[bool, typer.Option("--retry", help="Take up again what has failed.")] = False,
     mlflow: Annotated[
         str | None, typer.Option("--mlflow", metavar="ADDRESS", help="Log there: one parent, a child for every run.")
@@ -43,19 +45,19 @@ def sweep(
     """Train and judge many runs, and lay them beside each other; a sweep that was stopped goes on where it was."""
     with needs_extra("lab"):
         from crackwise.sweeps.plan import override
-        from crackwise.sweeps.run import carry_out, counted, open_order
+        from crackwise.sweeps.run import carry_out, counted, fits, open_order
         from crackwise.training.allocator import keep_freed_memory
     tracked = [] if mlflow is None else [override("trainer.mlflow", mlflow)]
     order = open_order(page, out, [*(settings or []), *tracked])
     if dry_run:
         for name, count in counted(order).items():
-            if fnmatchcase(name, only):
+            if fits(name, only or ()):
                 typer.echo(f"{name}: {count.trainable:,} of {count.total:,} parameters learn")
         if order.sweep.search is not None:
             typer.echo(f"These are the ends of the space; {order.sweep.search.trials} points in it will be tried.")
         return
     keep_freed_memory()
-    failed = carry_out(order, only=only, retry=retry, told=tell)
+    failed = carry_out(order, only=tuple(only or ()), retry=retry, told=tell)
     typer.echo(f"The table lies in {out / 'table.csv'}, the page in {out / 'sweep.html'}.")
     if failed:
         names = ", ".join(str(run.folder) for run in failed)

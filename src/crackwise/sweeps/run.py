@@ -24,7 +24,7 @@ from crackwise.sweeps.tracking import log_scores, parent_of
 from crackwise.training.recipe import load_recipe, read_values
 from crackwise.training.run import train
 
-__all__ = ["Order", "carry_out", "counted", "open_order"]
+__all__ = ["Order", "carry_out", "counted", "fits", "open_order"]
 
 logger = logging.getLogger(__name__)
 
@@ -110,8 +110,10 @@ def counted(order: Order) -> dict[str, ParameterCount]:
     return counts
 
 
-def carry_out(order: Order, *, only: str = "*", retry: bool = False, told: Told = lambda *_: None) -> list[Run]:
-    """Train and judge every run whose arm's name fits the pattern ``only``, and write the tables; returns what failed.
+def carry_out(
+    order: Order, *, only: Sequence[str] = (), retry: bool = False, told: Told = lambda *_: None
+) -> list[Run]:
+    """Train and judge every run, or those whose arm's name `fits`, and write the tables; returns what failed.
 
     What is done stays: a killed sweep goes on where it was. A run that fails is left with its error, and the others
     follow; ``retry`` takes failed ones up again. ``told`` hears of every run.
@@ -120,16 +122,19 @@ def carry_out(order: Order, *, only: str = "*", retry: bool = False, told: Told 
         CrackwiseError: before the first run, what would end one of them: a wrong option of a network, a set that is
             not there, a folder that holds another sweep.
     """
-    if only != "*" and order.sweep.search is not None:
+    if only and order.sweep.search is not None:
         raise RecipeError("--only is for lists and grids: what a search proposes follows from all of its runs.")
     refuse_another(order)
-    counted(order)
+    names = list(counted(order))
+    for pattern in only:
+        if not any(fits(name, [pattern]) for name in names):
+            raise RecipeError(f"--only {pattern} fits no run of {order.page}; there are {', '.join(names)}.")
     refuse_unfit_sets([run for arm in order.samples() for run in arm.runs], order.sweep.evaluate)
     content = yaml.safe_dump(order.sweep.model_dump(mode="json", by_alias=True), sort_keys=False, allow_unicode=True)
     write_atomically(order.out / PAGE, content.encode())
     failed = []
     for arm in order.arms():
-        if not fnmatchcase(arm.name, only):
+        if not fits(arm.name, only):
             continue
         for run in arm.runs:
             state = carry_out_run(order, run, retry=retry)
@@ -137,6 +142,11 @@ def carry_out(order: Order, *, only: str = "*", retry: bool = False, told: Told 
             failed += [run] if state == "failed" else []
         write_record(order.sweep, order.known_arms(), order.published, order.out)
     return failed
+
+
+def fits(name: str, only: Sequence[str]) -> bool:
+    """Whether a name fits one of the patterns; without any it does."""
+    return not only or any(fnmatchcase(name, pattern) for pattern in only)
 
 
 def carry_out_run(order: Order, run: Run, *, retry: bool) -> State:
