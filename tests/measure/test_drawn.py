@@ -157,6 +157,32 @@ def test_the_length_of_a_line_is_that_of_its_drawn_centreline_to_a_hundredth(wid
     assert max(errors) <= 0.015
 
 
+@pytest.mark.parametrize("angle", [45, 135])
+@pytest.mark.parametrize("width", [1.0, 2.0, 3.0, 5.0, 8.0])
+@pytest.mark.parametrize("hard", [False, True])
+def test_lines_at_exactly_45_degrees_are_one_crack_too(width: float, angle: float, hard: bool) -> None:
+    turn = np.radians(angle)
+    start = np.array([100.3, 99.7]) - 60 * np.array([np.sin(turn), np.cos(turn)])
+    coverage = cover(line(start, turn, 120, width))
+    plane = (coverage >= min(0.5, width / 4)).astype(np.float32) if hard else coverage
+    crack = only(measure(None, plane, threshold=0.25))
+    assert crack.length_px == pytest.approx(120, abs=3)
+
+
+@pytest.mark.parametrize("width", [1.0, 2.0, 3.0, 5.0, 10.0])
+@pytest.mark.parametrize("angle", [0.0, 0.4, np.pi / 4])
+def test_a_crack_ends_at_a_gap_however_small(width: float, angle: float) -> None:
+    for gap in (2, 3, 5, 8):
+        plane = cover(line(np.array([25.5, 25.5]), angle, 150, width))
+        middle = 25.5 + 75 * np.array([np.sin(angle), np.cos(angle)])
+        rows, columns = np.indices(plane.shape)
+        along = (rows - middle[0]) * np.sin(angle) + (columns - middle[1]) * np.cos(angle)
+        plane[np.abs(along) < gap / 2] = 0
+        cracks = measure(None, plane)
+        assert len(cracks) == 2
+        assert sum(crack.length_px for crack in cracks) == pytest.approx(150 - gap, abs=3)
+
+
 @pytest.mark.parametrize("width", [1.0, 3.0, 8.0, 20.0])
 def test_an_arc_is_one_crack_of_its_drawn_length(width: float) -> None:
     crack = only(measure(None, cover(arc(70, 0.2, 3.6, width))))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from skimage.morphology import skeletonize
+from skimage.morphology import skeletonize, thin
 
 __all__ = ["TIP", "Chain", "Graph", "skeleton_graph"]
 
@@ -22,6 +22,11 @@ HALOS_PX = (16, 64)
 """Around every tile; the second where a crack is too wide for the first."""
 COARSE = 4
 """Pixels to a side of the grid on which still wider ones are traced."""
+AROUND = np.ones((3, 3), np.uint8)
+NEAR_PX = 2
+"""The middle of a crack is no further from its skeleton than its half width and this."""
+SPECK_PX = 4
+"""So many pixels without a skeleton are no line."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,7 +119,7 @@ def skeleton_points(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray
     """Skeleton pixels (n, 2), in reading order, and the half width of the mask at each; None where it is too wide.
 
     Works on the occupied tiles only. A skeleton pixel depends on pixels within about twice the half width; the halo
-    of every tile holds that, so the result is the skeleton of the whole mask.
+    of every tile holds that, so the result is the skeleton of the whole mask, whichever of two is taken (`thinned`).
     """
     found = []
     for top, left in occupied_tiles(mask):
@@ -150,10 +155,24 @@ def tile_skeleton(
     core = distance[max(top - row, 0) : top + TILE_PX - row, max(left - column, 0) : left + TILE_PX - column]
     if core.max() > widest:
         return None
-    inside = np.flatnonzero(skeletonize(filled.view(np.bool_)))  # type: ignore[no-untyped-call]
+    inside = np.flatnonzero(thinned(filled, np.asarray(distance, np.float32)))
     points = np.column_stack(np.divmod(inside, filled.shape[1])) + np.array((row, column))
     own = ((points >= (top, left)) & (points < (top + TILE_PX, left + TILE_PX))).all(axis=1)
     return points[own], distance.ravel()[inside[own]] - 0.5
+
+
+def thinned(mask: NDArray[np.uint8], distance: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """The skeleton (h, w) of a mask (h, w) of 0 and 1, whose pixels are so far from the background.
+
+    That of Zhang and Suen (1984), which is twenty times faster than that of Guo and Hall (1989), but eats lines of even
+    width that fall at 45 degrees: where middles of the mask are left without a skeleton near them, it is theirs.
+    """
+    skeleton: NDArray[np.bool_] = skeletonize(mask.view(np.bool_))  # type: ignore[no-untyped-call]
+    away = cv2.distanceTransform((~skeleton).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_3)
+    middles = (mask > 0) & (distance >= cv2.dilate(distance, AROUND))
+    if np.count_nonzero(middles & (away > distance + NEAR_PX)) > SPECK_PX:
+        return np.asarray(thin(mask.view(np.bool_)))  # type: ignore[no-untyped-call]
+    return skeleton
 
 
 def neighbour_pairs(points: NDArray[np.int64], stride: int) -> NDArray[np.int64]:

@@ -51,7 +51,7 @@ def way_to_tip(plane: NDArray[np.float32], points: Points, radius: float) -> Poi
     for _ in range(MOST_STRIDES):
         sections = look_ahead(plane, line, radius)
         stride = (sections.ahead > 0.5) & (sections.ahead <= radius + 4)
-        if sections.widths_px[-1] < sections.widths_px[sections.ahead <= 0].mean() / 2:
+        if sections.widths_px[sections.ahead > 0].min() < sections.widths_px[sections.ahead <= 0].mean() / 2:
             break
         at = np.arange(1.0, radius + 4)
         line = np.concatenate((line, between(at, sections.ahead[stride], sections.path[stride])))
