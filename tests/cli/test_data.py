@@ -84,7 +84,7 @@ def test_a_split_file_keeps_photographs_whole_and_is_its_seed_s(walls: Path, tmp
     out = walls / "mine.csv"
     result = run("split", walls, "--out", out, "--fractions", "0.6,0.2,0.2", "--seed", "1")
     assert result.exit_code == 0
-    assert "train       6 pictures of 6 photographs" in result.output
+    assert "train           6 pictures of 6 photographs" in result.output
     with out.open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert rows[0] == {"image": "images/test/7.png", "group": "walls/images/test/7", "split": rows[0]["split"]}
@@ -94,7 +94,7 @@ def test_a_split_file_keeps_photographs_whole_and_is_its_seed_s(walls: Path, tmp
     assert run("audit", f"{walls}:mine/train", f"{walls}:mine/test").exit_code == 0
 
 
-@pytest.mark.parametrize("fractions", ["1", "a,b", "0.5,0.6", "0.2,0.2,0.2,0.2,0.2"])
+@pytest.mark.parametrize("fractions", ["1", "a,b", "nan,0.5,0.5", "0.5,0.6", "0.2,0.2,0.2,0.2,0.2"])
 def test_bad_fractions_are_refused(fractions: str, walls: Path) -> None:
     result = run("split", walls, "--out", walls / "s.csv", "--fractions", fractions)
     assert isinstance(result.exception, DataError)
@@ -111,7 +111,7 @@ def test_a_stratified_split_says_how_many_show_a_crack(tmp_path: Path) -> None:
     shares = ["--fractions", "0.4,0.2,0.2,0.2", "--stratify", "--root", tmp_path]
     result = run("split", "ccic", "--out", out, *shares)
     assert result.exit_code == 0
-    assert "train      16 pictures of 16 photographs, 4 with a crack" in result.output
+    assert "train          16 pictures of 16 photographs, 4 with a crack" in result.output
     assert result.output.count(" 8 pictures of 8 photographs, 2 with a crack") == 3
     assert run("audit", "ccic:four/train", "ccic:four/robustness", "--root", tmp_path).exit_code == 0
 

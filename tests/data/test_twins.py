@@ -49,6 +49,14 @@ def test_training_on_a_twin_root_is_refused_with_count_and_example(root: Path) -
     assert sum(len(part.items) for part in allowed.train) == 12
 
 
+def test_a_set_that_holds_itself_is_refused(root: Path) -> None:
+    for path in sorted((root / "ccic" / "Positive").iterdir()):
+        shutil.copy(path, path.with_name(f"copy_of_{path.name}"))
+    with pytest.raises(DataError, match=r"pictures of ccic are copies of others there.*copy_of_0\.png"):
+        data_items(config(root, "ccic"))
+    assert data_items(config(root, "ccic", allow_leakage=True)).train
+
+
 def test_without_a_twin_two_roots_are_taken(root: Path) -> None:
     plant(root, count=0)
     assert len(data_items(config(root, "ccic", "sdnet2018")).train) == 2

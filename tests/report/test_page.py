@@ -62,6 +62,7 @@ def entries_of(mm_per_px: float | None) -> list[Entry]:
                 "crack_count": len(widths),
                 "crack_length_px": length,
                 "crack_length_mm": None if mm_per_px is None else length * mm_per_px,
+                "crack_area_px": 3 * length,
                 "crack_density_m_per_m2": None if mm_per_px is None else 1.5,
             },
         }
@@ -183,6 +184,15 @@ def test_names_of_files_are_text_and_nothing_loads_from_elsewhere(mm_per_px: flo
             address = attributes.get(name) or ""
             assert address.startswith(("data:image/jpeg;base64,", "#")) or name not in attributes, (tag, address)
     assert "http" not in re.sub(r"http-equiv", "", page(entries_of(None), None))
+
+
+def test_a_marked_picture_without_a_measured_crack_is_not_called_free_of_cracks():
+    (entry,) = entries_of(None)[1:2]
+    entry.result["totals"]["crack_area_px"] = 120_000
+    text = page([entry], None)
+    assert "No crack could be measured; on 1 photograph areas are marked" in text
+    assert "no crack to measure, 100 % of the area marked" in text
+    assert "No crack was found" not in text
 
 
 @pytest.mark.parametrize(

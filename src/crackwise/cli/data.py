@@ -82,7 +82,7 @@ def split(
 ) -> None:
     """Share out pictures to train, val and test so that no photograph is in two of them."""
     with needs_extra("lab"):
-        from crackwise.data.folder import folder_of, open_items, open_pictures, shows_crack
+        from crackwise.data.folder import folder_of, open_items, open_pictures, parse_reference, shows_crack
     from crackwise.data.splits import make_split, write_split
 
     folder = folder_of(source, root)
@@ -96,10 +96,11 @@ def split(
         groups = {item.group for item, own in zip(items, parts, strict=True) if own == part}
         cracked = list(zip(parts, labels or (), strict=False)).count((part, "crack"))
         typer.echo(
-            f"{part:<6} {parts.count(part):>6} pictures of {len(groups)} photographs"
+            f"{part:<10} {parts.count(part):>6} pictures of {len(groups)} photographs"
             + (f", {cracked} with a crack" if stratify else "")
         )
-    typer.echo(f"Wrote {out}. Lying in the set's folder, its parts are {source}:{out.stem}/train and so on.")
+    place = f"{parse_reference(source).source}:{out.stem}/train"
+    typer.echo(f"Wrote {out}. Lying in the set's folder, its parts are {place} and so on.")
 
 
 def audit(

@@ -206,17 +206,17 @@ def tell(entry: Entry, *, say: Say, advance: Callable[[], None]) -> None:
 
 def summary_line(entry: Entry) -> str:
     """One photograph in one line."""
-    from crackwise.report.table import length_text, width_text
+    from crackwise.report.table import length_text, nothing_text, percent, width_text
 
     assert entry.result is not None
     if "cracks" not in entry.result:
         share = entry.result["crack_area_px"] / (entry.result["width_px"] * entry.result["height_px"])
-        return f"{entry.source}: {100 * share:.2g} % crack"
+        return f"{entry.source}: {percent(share)} crack"
     cracks, totals, triage, review = (entry.result[key] for key in ("cracks", "totals", "triage", "review"))
     notes = f"; {100 * triage['segmented_share']:.3g} % segmented" if triage else ""
     notes += "; needs review" if review and review["needed"] else ""
     if not cracks:
-        return f"{entry.source}: no crack{notes}"
+        return f"{entry.source}: {nothing_text(entry.result)}{notes}"
     widest = max(cracks, key=lambda crack: crack["max_width_px"])
     length = length_text(totals["crack_length_px"], totals["crack_length_mm"])
     count = f"{len(cracks)} crack{'' if len(cracks) == 1 else 's'}"

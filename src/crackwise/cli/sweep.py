@@ -30,9 +30,7 @@ def sweep(
     ] = None,
     only: Annotated[
         list[str] | None,
-        typer.Option(
-            "--only", metavar="PATTERN", help="Runs of such names ('r=*'); repeatable, not of a search."
-        ),
+        typer.Option("--only", metavar="PATTERN", help="Runs of such names ('r=*'); repeatable, not of a search."),
     ] = None,
     retry: Annotated[bool, typer.Option("--retry", help="Take up again what has failed.")] = False,
     mlflow: Annotated[

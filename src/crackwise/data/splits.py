@@ -87,7 +87,7 @@ def make_split(
     Raises:
         DataError: fractions that are negative or do not add up to one, or too few photographs to fill every part.
     """
-    if any(share < 0 for share in fractions.values()) or abs(sum(fractions.values()) - 1) > 1e-6:
+    if not (all(share >= 0 for share in fractions.values()) and abs(sum(fractions.values()) - 1) <= 1e-6):
         raise DataError(f"Fractions must be positive and add up to 1, got {dict(fractions)}.")
     labels = labels or ("",) * len(groups)
     members: dict[str, Counter[str]] = defaultdict(Counter)

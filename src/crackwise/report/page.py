@@ -11,7 +11,7 @@ from typing import Any
 from crackwise.predictor import ModelCard
 from crackwise.report.chart import WidthCounts, width_chart
 from crackwise.report.render import template_of
-from crackwise.report.table import Entry, length_text, width_text
+from crackwise.report.table import Entry, length_text, nothing_text, width_text
 
 __all__ = ["Summary", "render_page", "summarise"]
 
@@ -28,6 +28,8 @@ class Summary:
     review: int | None
     """Photographs that a person should look at; None where the model does not tell."""
     cracks: int
+    marked: int
+    """Photographs with marked areas and no crack that could be measured: specks, or wider than they are long."""
     length: str
     widest: tuple[dict[str, Any], int, str] | None
     mm_per_px: float | None
@@ -45,6 +47,7 @@ def summarise(entries: Sequence[Entry], *, mm_per_px: float | None, mm_per_px_so
         errors=len(entries) - len(results),
         review=sum(told) if told else None,
         cracks=len(cracks),
+        marked=sum(not result["cracks"] and result["totals"]["crack_area_px"] > 0 for _, result in results),
         length=length_text(length_px, None if mm_per_px is None else length_px * mm_per_px),
         widest=max(cracks, key=lambda found: found[0]["max_width_px"], default=None),
         mm_per_px=mm_per_px,
@@ -77,6 +80,7 @@ def render_page(
         name_of=lambda source: (source[len(folder) :].lstrip("/\\") if folder else source) or source,
         image_of=lambda entry: b64encode(preview(entry)).decode("ascii"),
         length_text=length_text,
+        nothing_text=nothing_text,
         width_text=width_text,
         score_text=score_text,
     )

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from typing import Any
 
-__all__ = ["COLUMNS", "Entry", "decimals", "length_text", "masks_to_csv", "to_csv", "width_text"]
+__all__ = [
+    "COLUMNS",
+    "Entry",
+    "decimals",
+    "length_text",
+    "masks_to_csv",
+    "nothing_text",
+    "percent",
+    "to_csv",
+    "width_text",
+]
 
 CRACK_COLUMNS = (
     "label", "length_px", "mean_width_px", "median_width_px", "p95_width_px", "max_width_px", "width_uncertainty_px",
@@ -94,6 +104,19 @@ def rows_of(entry: Entry) -> list[dict[str, Any]]:
 def as_text(value: str) -> str:
     """A cell that no spreadsheet takes for a formula: file names come from strangers."""
     return f"'{value}" if value.startswith(FORMULA_STARTS) else value
+
+
+def nothing_text(result: Mapping[str, Any]) -> str:
+    """What is said where no crack was measured: ``"no crack"``, or how much is marked all the same."""
+    area_px = result["totals"]["crack_area_px"]
+    if not area_px:
+        return "no crack"
+    return f"no crack to measure, {percent(area_px / (result['width_px'] * result['height_px']))} of the area marked"
+
+
+def percent(share: float) -> str:
+    """A share for people: ``"0.012 %"``, ``"3.5 %"``, ``"100 %"``."""
+    return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.2g} %"
 
 
 def length_text(length_px: float, length_mm: float | None) -> str:

@@ -18,6 +18,9 @@ from crackwise.strict import Strict
 
 __all__ = ["DataConfig", "DataItems", "TrainingItems", "TrainingSet", "data_items"]
 
+TWINS = 0.01
+"""Share of a set from which copies of its own pictures in it are no chance."""
+
 
 class TrainingSet(Strict):
     """One set to train on: a reference, how often it is drawn, and how its labels are taken."""
@@ -175,7 +178,7 @@ def labelled_items(reference: str, config: DataConfig) -> tuple[Item, ...]:
 
 
 def refuse_twins(train: Sequence[tuple[str, tuple[Item, ...]]]) -> None:
-    """Refuse training sets that hold the same files: one is, in whole or in part, a copy of another."""
+    """Refuse training sets that hold the same files: one is, in whole or in part, a copy of another, or of itself."""
     twins = find_twins([items for _, items in train])
     if twins:
         first, second = twins[0]
@@ -183,6 +186,15 @@ def refuse_twins(train: Sequence[tuple[str, tuple[Item, ...]]]) -> None:
             f"{len(twins)} pictures of training lie in two sets byte for byte, for example {str(first)!r} and "
             f"{str(second)!r}. Name only one of the two sets, or set data.allow_leakage: true to train all the same."
         )
+    for reference, items in train:
+        twins = find_twins([[item] for item in items])
+        if len(twins) > TWINS * len(items):
+            first, second = twins[0]
+            raise DataError(
+                f"{len(twins)} of the {len(items)} pictures of {reference} are copies of others there, byte for byte, "
+                f"for example {str(first)!r} and {str(second)!r}. Delete the copies, or set data.allow_leakage: true "
+                "to train all the same."
+            )
 
 
 def without(items: tuple[Item, ...], names: frozenset[str]) -> tuple[Item, ...]:
