@@ -87,6 +87,9 @@ ATTACKS: dict[str, Attack] = {
     "pixels that are too many": lambda url: status(
         url, post("/predict?height=99999&width=99999", b"x", "application/octet-stream")
     ),
+    "2 tiles that are photographs": lambda url: many(
+        lambda: status(url, post("/predict?height=3300&width=3300", bytes(3 * 3300**2), "application/octet-stream")), 2
+    ),
 }
 
 

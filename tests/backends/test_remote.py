@@ -70,7 +70,7 @@ def test_it_says_what_the_servers_model_says(url: str, local: Predictor) -> None
     assert (remote.runtime, remote.precision) == (local.runtime, local.precision)
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (37, 53), (300, 2)])
+@pytest.mark.parametrize("shape", [(1, 1), (37, 53), (144, 2)])
 def test_its_numbers_are_the_servers_to_the_bit(
     url: str, local: Predictor, rng: np.random.Generator, shape: tuple[int, int]
 ) -> None:
@@ -109,8 +109,8 @@ def test_without_the_token_it_says_which_to_set(url: str, monkeypatch: pytest.Mo
 
 
 def test_what_the_server_refuses_is_told(url: str) -> None:
-    with pytest.raises(ModelError, match=r"status 413.*1 MiB"):
-        load_predictor(url)(np.zeros((700, 700, 3), np.uint8))
+    with pytest.raises(ModelError, match=r"status 422.*no tile of this model, which takes 144x144 px"):
+        load_predictor(url)(np.zeros((145, 144, 3), np.uint8))
 
 
 @pytest.mark.parametrize(

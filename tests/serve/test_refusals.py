@@ -206,6 +206,8 @@ def test_an_option_is_heard_or_refused(client: TestClient, options: dict[str, st
         ("height=-2&width=-2", b"x" * 12, 422, "wrong_option"),
         ("height=2", b"x" * 12, 422, "wrong_option"),
         ("height=99999999999999999999&width=99999999999999999999", b"", 422, "photo_refused"),
+        ("height=193&width=2", b"x" * 193 * 6, 422, "photo_refused"),  # tiles of 128 px reach 192
+        ("height=2&width=193", b"x" * 193 * 6, 422, "photo_refused"),
         ("height=2&width=2&stride=1", b"x" * 12, 422, "wrong_option"),
     ],
 )

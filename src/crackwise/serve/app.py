@@ -16,6 +16,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from crackwise import __version__
 from crackwise.errors import ImageError
+from crackwise.imaging.tiles import largest_tile_px
 from crackwise.inspection import inspect_image
 from crackwise.predictor import Predictor
 from crackwise.serve.answer import Options, Part, inspect_all, inspect_one, join, refuse_unusable
@@ -102,12 +103,18 @@ def inspections(predictor: Predictor, settings: Settings, desk: Desk) -> APIRout
 def predictions(predictor: Predictor, settings: Settings, desk: Desk) -> APIRouter:
     """Pixels in, probabilities out: what `crackwise.backends.remote` asks."""
     router = APIRouter()
+    highest, widest = largest_tile_px(predictor.card)
 
     @router.post("/predict", **PREDICT)
     async def predict(request: Request, tile: Annotated[Tile, Query()]) -> Response:
         """Probabilities of one tile, as the network says them: (classes, height, width) little-endian float32."""
         if media_type(request.headers.get("content-type", "")) != BYTES:
             raise RefusalError("wrong_type", f"Pixels come as {BYTES}.")
+        if tile.height > highest or tile.width > widest:
+            raise ImageError(
+                f"{tile.width}x{tile.height} px are no tile of this model, which takes {widest}x{highest} px at once. "
+                "Send the whole photograph to /inspect, or cut it into tiles as --model with this address does."
+            )
         if tile.height * tile.width > settings.max_megapixels * 1e6:
             raise ImageError(f"{tile.width}x{tile.height} px are over the limit of {settings.max_megapixels:g} MP.")
         async with desk.body(request) as body:
@@ -153,7 +160,7 @@ def facts(predictor: Predictor, settings: Settings, metrics: Metrics) -> APIRout
         return Model(
             card=predictor.card, sha256=predictor.sha256, runtime=predictor.runtime, precision=predictor.precision,
             max_megapixels=settings.max_megapixels, max_body_bytes=settings.max_body_bytes,
-            max_photos=settings.max_photos,
+            max_photos=settings.max_photos, max_tile_px=largest_tile_px(predictor.card),
         )  # fmt: skip
 
     @router.get("/metrics", **METRICS)

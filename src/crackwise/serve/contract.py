@@ -32,10 +32,12 @@ class Model(BaseModel):
     """Of one photograph."""
     max_body_bytes: int
     max_photos: int
+    max_tile_px: tuple[int, int]
+    """Height and width of what /predict takes at once."""
 
 
 class Tile(Strict):
-    """How many pixels follow."""
+    """How many pixels follow; `max_tile_px` of /model says how many may."""
 
     height: PositiveInt
     width: PositiveInt
@@ -50,7 +52,7 @@ RESULT = {
 ABOUT = {
     "card": {"name": "crackwise-small", "version": "0.1.0", "classes": ["crack"], "threshold": 0.6},
     "sha256": "5e3058...", "runtime": "onnxruntime", "precision": "f32",
-    "max_megapixels": 50.0, "max_body_bytes": 33554432, "max_photos": 32,
+    "max_megapixels": 50.0, "max_body_bytes": 33554432, "max_photos": 32, "max_tile_px": [1536, 1536],
 }  # fmt: skip
 FAILED = {"schema": "crackwise.error/1", "source": "b.jpg", "error": "b.jpg is damaged or incomplete: ..."}
 PICTURE = {"schema": {"type": "string", "format": "binary"}}
