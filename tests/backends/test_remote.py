@@ -137,15 +137,18 @@ def test_a_server_takes_no_prompts(url: str) -> None:
 class Answers(BaseHTTPRequestHandler):
     """A server that says what it is told to, one answer after another, the last for ever."""
 
-    said: ClassVar[list[tuple[int, bytes]]] = []
+    said: ClassVar[list[tuple[int, bytes] | tuple[int, bytes, str]]] = []
+    """Status, content, and where it says so the model that answered."""
     asked: ClassVar[int] = 0
 
     def answer(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        status, content = self.said[min(self.asked, len(self.said) - 1)]
+        status, content, *sha256 = self.said[min(self.asked, len(self.said) - 1)]
         type(self).asked += 1
         self.send_response(status)
         self.send_header("Retry-After", "0")
+        for told in sha256:
+            self.send_header("X-Model-SHA256", told)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
@@ -197,6 +200,18 @@ SHORT = [b"", b"abc", bytes(4 * 5), bytes(4 * 7), np.full(6, np.nan, "<f4").toby
 
 @pytest.mark.parametrize("content", SHORT)
 def test_probabilities_that_are_none_are_refused(foreign: str, content: bytes) -> None:
-    Answers.said = [(200, ABOUT), (200, content)]
+    Answers.said = [(200, ABOUT), (200, content, "0")]
     with pytest.raises(ModelError, match="bytes where finite numbers"):
         load_predictor(foreign)(np.zeros((2, 3, 3), np.uint8))
+
+
+def test_a_model_that_was_replaced_answers_no_earlier_caller(foreign: str) -> None:
+    maps = np.full((1, 2, 3), 0.5, "<f4").tobytes()
+    Answers.said = [(200, ABOUT), (200, maps, "0"), (200, maps, "1" * 64), (200, maps)]
+    remote = load_predictor(foreign)
+    pixels = np.zeros((2, 3, 3), np.uint8)
+    np.testing.assert_array_equal(remote(pixels), 0.5)
+    with pytest.raises(ModelError, match=r"another model by now: 111111111111 answered.*with 0\. Start again"):
+        remote(pixels)
+    with pytest.raises(ModelError, match=r"does not say which model answered.*start again"):
+        remote(pixels)

@@ -146,6 +146,7 @@ def test_probabilities_are_those_of_the_model_to_the_bit(
     answer = client.post("/predict", params={"height": 37, "width": 53}, content=pixels.tobytes(), headers=headers)
     maps = np.frombuffer(answer.content, "<f4").reshape(1, 37, 53)
     np.testing.assert_array_equal(maps, predictor(pixels))
+    assert answer.headers["x-model-sha256"] == predictor.sha256
 
 
 def test_the_model_is_told(client: TestClient, predictor: Predictor) -> None:

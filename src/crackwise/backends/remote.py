@@ -18,6 +18,8 @@ from crackwise.predictor import ModelCard
 __all__ = ["TOKEN_VARIABLE", "RemotePredictor", "load"]
 
 TOKEN_VARIABLE = "CRACKWISE_TOKEN"
+MODEL_SHA256 = "X-Model-SHA256"
+"""The header by which a server says which model answered."""
 TIMEOUT_S = httpx.Timeout(120.0, connect=10.0)
 TRIES = 5
 LONGEST_WAIT_S = 30.0
@@ -53,18 +55,32 @@ class RemotePredictor:
         """uint8 RGB (h, w, 3) to float32 probabilities (k, h, w), the server's own bits.
 
         Raises:
-            ModelError: the server is gone, refuses, stays busy, or answers with something else.
+            ModelError: the server is gone, refuses, stays busy, has another model by now, or answers something else.
         """
         height, width = pixels.shape[:2]
         answer = self.ask("POST", f"/predict?height={height}&width={width}", pixels.tobytes())
+        self.refuse_another_model(answer.headers.get(MODEL_SHA256, ""))
         expected = (len(self.card.classes), height, width)
         maps = np.frombuffer(answer.content[: len(answer.content) // 4 * 4], "<f4")
         if maps.nbytes != len(answer.content) or maps.size != np.prod(expected) or not np.isfinite(maps).all():
             raise ModelError(
                 f"{self.client.base_url} returned {len(answer.content)} bytes where finite numbers of {expected} were "
-                "expected. Its model may have been changed: start again."
+                "expected. Something between may have cut the answer: try again."
             )
         return maps.reshape(expected).astype(np.float32)
+
+    def refuse_another_model(self, sha256: str) -> None:
+        """See that the answer is of the model whose card results will carry."""
+        if not sha256:
+            raise ModelError(
+                f"{self.client.base_url} does not say which model answered, as every `crackwise serve` of this version "
+                f"does. Bring the server to this version, let proxies pass {MODEL_SHA256}, and start again."
+            )
+        if sha256 != self.sha256:
+            raise ModelError(
+                f"{self.client.base_url} has another model by now: {printable(sha256[:12])} answered, and this began "
+                f"with {self.sha256[:12]}. Start again to use the new one throughout."
+            )
 
     def ask(self, method: str, path: str, content: bytes | None = None) -> httpx.Response:
         """What the server says, after waiting where it says that it is busy."""

@@ -20,7 +20,19 @@ from crackwise.imaging.tiles import largest_tile_px
 from crackwise.inspection import inspect_image
 from crackwise.predictor import Predictor
 from crackwise.serve.answer import Options, Part, inspect_all, inspect_one, join, refuse_unusable
-from crackwise.serve.contract import BATCH, HEALTH, INSPECT, METRICS, MODEL, PREDICT, READY, Health, Model, Tile
+from crackwise.serve.contract import (
+    BATCH,
+    HEALTH,
+    INSPECT,
+    METRICS,
+    MODEL,
+    MODEL_SHA256,
+    PREDICT,
+    READY,
+    Health,
+    Model,
+    Tile,
+)
 from crackwise.serve.desk import Desk
 from crackwise.serve.gate import Gate
 from crackwise.serve.metrics import Metrics
@@ -127,7 +139,8 @@ def predictions(predictor: Predictor, settings: Settings, desk: Desk) -> APIRout
             note(request, bytes=len(body))
             with desk.place():
                 maps: NDArray[np.float32] = await desk.work(request, partial(predictor, pixels))
-        return Response(np.ascontiguousarray(maps, "<f4").tobytes(), media_type=BYTES)
+        content = np.ascontiguousarray(maps, "<f4").tobytes()
+        return Response(content, media_type=BYTES, headers={MODEL_SHA256: predictor.sha256})
 
     return router
 
