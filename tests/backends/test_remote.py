@@ -129,6 +129,26 @@ def test_where_nobody_answers_one_sentence_says_so(address: str, words: str) -> 
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["http://bob:hunter2@127.0.0.1:1", "http://bob:hun/ter2@host", "http://bob:hunter2", "http://h/?t=hunter2"],
+)
+def test_no_error_of_a_server_tells_a_password(address: str) -> None:
+    for prompts in ((), ("crack",)):
+        with pytest.raises(ModelError) as caught:
+            load_predictor(address, prompts=prompts)
+        assert "ter2" not in str(caught.value)
+
+
+def test_an_answer_is_told_of_without_the_password(foreign: str) -> None:
+    Answers.said = [(200, ABOUT), (500, b""), (200, b"", "0"), (200, b""), (200, b"", "1")]
+    remote = load_predictor(foreign.replace("//", "//bob:hunter2@"))
+    for _ in range(4):
+        with pytest.raises(ModelError, match=foreign) as caught:
+            remote(np.zeros((2, 3, 3), np.uint8))
+        assert "hunter2" not in str(caught.value)
+
+
 def test_a_server_takes_no_prompts(url: str) -> None:
     with pytest.raises(ModelError, match="takes no prompts"):
         load_predictor(url, prompts=["crack"])
