@@ -78,6 +78,7 @@ ATTACKS: dict[str, Attack] = {
     "6-byte chunks x 10^6": lambda url: stream(url, chunks(6, 10**6, 2000)),
     "10^4 parts": lambda url: status(url, form(PART % (b"image", b"") * 10**4)),
     "text field of 30 MiB": lambda url: status(url, form(PART % (b"text", bytes(30 * MIB)))),
+    "9 forms of 31 MiB": lambda url: many(lambda: status(url, form(PART % (b"image", bytes(31 * MIB)))), 9),
     "10^4 headers in a part": lambda url: status(url, form(b"--b\r\n" + b"X-A: b\r\n" * 10**4 + b"\r\nx\r\n")),
     "64 slow bodies": lambda url: many(lambda: stream(url, trickle(HEAD + SLOW, b"x", 60), pause_s=0.5), 64),
     "64 slow headers": lambda url: many(lambda: stream(url, trickle(HEAD, b"X-A: b\r\n", 60), pause_s=0.5), 64),
@@ -86,6 +87,9 @@ ATTACKS: dict[str, Attack] = {
     "boundary of 30 kB": lambda url: status(url, post("/inspect", b"x", FORM + "boundary=" + "=" * 30000)),
     "pixels that are too many": lambda url: status(
         url, post("/predict?height=99999&width=99999", b"x", "application/octet-stream")
+    ),
+    "2 tiles that are photographs": lambda url: many(
+        lambda: status(url, post("/predict?height=3300&width=3300", bytes(3 * 3300**2), "application/octet-stream")), 2
     ),
 }
 

@@ -30,10 +30,18 @@ __all__ = [
     "StreamError",
     "needs_extra",
     "printable",
+    "without_secrets",
 ]
 
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """Control characters, ends of lines, and what bytes that are no UTF-8 become in the name of a file."""
+
+LOGIN = re.compile(r"^(?:[^/]*|[^?]*)@")
+"""User and password before a host, also one with a / that should have been written %2F."""
+NO_PORT = re.compile(r"^([^/:[]+:)(?!\d*(?:/|$))[^/]*")
+"""What stands where a port should: a password whose host was forgotten."""
+VALUE_IN_PATH, VALUE_IN_QUERY = re.compile(r"=[^/&]*"), re.compile(r"=[^&]*")
+"""Cameras take passwords as ``?pwd=...``, and some as ``/user=...&password=...``."""
 
 
 class CrackwiseError(Exception):
@@ -86,3 +94,15 @@ def needs_extra(extra: str) -> Iterator[None]:
 def printable(text: str | Path) -> str:
     """A path or message on one line that every encoding can carry; characters that cannot stand there are escaped."""
     return UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), str(text))
+
+
+def without_secrets(address: str) -> str:
+    """An address as it may be shown and stored: no user, no password, and no value of its query; no address is itself.
+
+    >>> without_secrets("rtsp://admin:hunter2@10.0.0.7:554/live?user=admin&pwd=hunter2")
+    'rtsp://10.0.0.7:554/live?user=…&pwd=…'
+    """
+    scheme, slashes, rest = address.partition("://")
+    place, mark, query = LOGIN.sub("", rest).partition("?")
+    place = VALUE_IN_PATH.sub("=…", NO_PORT.sub(r"\1…", place))
+    return scheme + slashes + place + mark + VALUE_IN_QUERY.sub("=…", query)

@@ -70,7 +70,7 @@ def test_it_says_what_the_servers_model_says(url: str, local: Predictor) -> None
     assert (remote.runtime, remote.precision) == (local.runtime, local.precision)
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (37, 53), (300, 2)])
+@pytest.mark.parametrize("shape", [(1, 1), (37, 53), (144, 2)])
 def test_its_numbers_are_the_servers_to_the_bit(
     url: str, local: Predictor, rng: np.random.Generator, shape: tuple[int, int]
 ) -> None:
@@ -109,8 +109,8 @@ def test_without_the_token_it_says_which_to_set(url: str, monkeypatch: pytest.Mo
 
 
 def test_what_the_server_refuses_is_told(url: str) -> None:
-    with pytest.raises(ModelError, match=r"status 413.*1 MiB"):
-        load_predictor(url)(np.zeros((700, 700, 3), np.uint8))
+    with pytest.raises(ModelError, match=r"status 422.*no tile of this model, which takes 144x144 px"):
+        load_predictor(url)(np.zeros((145, 144, 3), np.uint8))
 
 
 @pytest.mark.parametrize(
@@ -129,6 +129,26 @@ def test_where_nobody_answers_one_sentence_says_so(address: str, words: str) -> 
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["http://bob:hunter2@127.0.0.1:1", "http://bob:hun/ter2@host", "http://bob:hunter2", "http://h/?t=hunter2"],
+)
+def test_no_error_of_a_server_tells_a_password(address: str) -> None:
+    for prompts in ((), ("crack",)):
+        with pytest.raises(ModelError) as caught:
+            load_predictor(address, prompts=prompts)
+        assert "ter2" not in str(caught.value)
+
+
+def test_an_answer_is_told_of_without_the_password(foreign: str) -> None:
+    Answers.said = [(200, ABOUT), (500, b""), (200, b"", "0"), (200, b""), (200, b"", "1")]
+    remote = load_predictor(foreign.replace("//", "//bob:hunter2@"))
+    for _ in range(4):
+        with pytest.raises(ModelError, match=foreign) as caught:
+            remote(np.zeros((2, 3, 3), np.uint8))
+        assert "hunter2" not in str(caught.value)
+
+
 def test_a_server_takes_no_prompts(url: str) -> None:
     with pytest.raises(ModelError, match="takes no prompts"):
         load_predictor(url, prompts=["crack"])
@@ -137,15 +157,18 @@ def test_a_server_takes_no_prompts(url: str) -> None:
 class Answers(BaseHTTPRequestHandler):
     """A server that says what it is told to, one answer after another, the last for ever."""
 
-    said: ClassVar[list[tuple[int, bytes]]] = []
+    said: ClassVar[list[tuple[int, bytes] | tuple[int, bytes, str]]] = []
+    """Status, content, and where it says so the model that answered."""
     asked: ClassVar[int] = 0
 
     def answer(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        status, content = self.said[min(self.asked, len(self.said) - 1)]
+        status, content, *sha256 = self.said[min(self.asked, len(self.said) - 1)]
         type(self).asked += 1
         self.send_response(status)
         self.send_header("Retry-After", "0")
+        for told in sha256:
+            self.send_header("X-Model-SHA256", told)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
@@ -197,6 +220,18 @@ SHORT = [b"", b"abc", bytes(4 * 5), bytes(4 * 7), np.full(6, np.nan, "<f4").toby
 
 @pytest.mark.parametrize("content", SHORT)
 def test_probabilities_that_are_none_are_refused(foreign: str, content: bytes) -> None:
-    Answers.said = [(200, ABOUT), (200, content)]
+    Answers.said = [(200, ABOUT), (200, content, "0")]
     with pytest.raises(ModelError, match="bytes where finite numbers"):
         load_predictor(foreign)(np.zeros((2, 3, 3), np.uint8))
+
+
+def test_a_model_that_was_replaced_answers_no_earlier_caller(foreign: str) -> None:
+    maps = np.full((1, 2, 3), 0.5, "<f4").tobytes()
+    Answers.said = [(200, ABOUT), (200, maps, "0"), (200, maps, "1" * 64), (200, maps)]
+    remote = load_predictor(foreign)
+    pixels = np.zeros((2, 3, 3), np.uint8)
+    np.testing.assert_array_equal(remote(pixels), 0.5)
+    with pytest.raises(ModelError, match=r"another model by now: 111111111111 answered.*with 0\. Start again"):
+        remote(pixels)
+    with pytest.raises(ModelError, match=r"does not say which model answered.*start again"):
+        remote(pixels)

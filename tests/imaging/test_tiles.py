@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from crackwise.imaging.tiles import GRID_PX, fades, predict_tiled, split_axis, stretches
+from crackwise.imaging.tiles import GRID_PX, fades, largest_tile_px, predict_tiled, split_axis, split_fixed, stretches
 from crackwise.predictor import ModelCard
 
 
@@ -49,6 +49,15 @@ def test_spans_cover_a_side_and_begin_on_the_grid(length: int, tile: int, overla
         1,
         atol=1e-6,
     )
+
+
+@pytest.mark.parametrize(("tile", "overlap"), [(1024, 64), (448, 64), (256, 0), (64, 60), (40, 0), (16, 64)])
+def test_no_tile_is_larger_than_the_largest(tile: int, overlap: int) -> None:
+    card = ModelCard(name="any", version="1", tile_px=tile, overlap_px=overlap)
+    longest = max(stop - start for side in range(1, 6000, 7) for start, stop in split_axis(side, tile, overlap))
+    assert longest <= largest_tile_px(card)[0] <= max(1.5 * tile, tile + GRID_PX)
+    assert largest_tile_px(card.model_copy(update={"fixed_px": (400, 700)})) == (400, 700)
+    assert max(stop - start for start, stop in split_fixed(5000, 400, overlap)) == 400
 
 
 @pytest.mark.parametrize(

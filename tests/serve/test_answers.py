@@ -146,13 +146,22 @@ def test_probabilities_are_those_of_the_model_to_the_bit(
     answer = client.post("/predict", params={"height": 37, "width": 53}, content=pixels.tobytes(), headers=headers)
     maps = np.frombuffer(answer.content, "<f4").reshape(1, 37, 53)
     np.testing.assert_array_equal(maps, predictor(pixels))
+    assert answer.headers["x-model-sha256"] == predictor.sha256
 
 
 def test_the_model_is_told(client: TestClient, predictor: Predictor) -> None:
     told = client.get("/model").json()
     assert ModelCard.model_validate(told["card"]) == predictor.card
     assert (told["sha256"], told["runtime"], told["precision"]) == (predictor.sha256, "onnxruntime", "f32")
-    assert told["max_megapixels"] == 1
+    assert (told["max_megapixels"], told["max_tile_px"]) == (1, [192, 192])
+
+
+def test_the_largest_tile_is_answered(client: TestClient) -> None:
+    highest, widest = client.get("/model").json()["max_tile_px"]
+    headers = {"Content-Type": "application/octet-stream"}
+    pixels = bytes(3 * highest * widest)
+    answer = client.post("/predict", params={"height": highest, "width": widest}, content=pixels, headers=headers)
+    assert len(answer.content) == 4 * highest * widest
 
 
 def test_metrics_count_requests_by_paths_of_ours(client: TestClient) -> None:

@@ -23,6 +23,10 @@ def test_conditions_are_told_as_promised(app: FastAPI, path: str) -> None:
     assert ask(contract_of(app), path, "GET", GenerationMode.POSITIVE, 5) >= 1
 
 
+def test_the_contract_promises_that_probabilities_are_signed(app: FastAPI) -> None:
+    assert "X-Model-SHA256" in app.openapi()["paths"]["/predict"]["post"]["responses"]["200"]["headers"]
+
+
 def test_the_contract_has_an_example_for_every_answer(app: FastAPI) -> None:
     paths = app.openapi()["paths"]
     assert sorted(paths) == sorted((*POSTS, *GETS))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import tracemalloc
+from collections.abc import Callable, Iterator
 
 import pytest
 from starlette.requests import Request
@@ -26,12 +27,22 @@ def request_of(*pieces: bytes, headers: tuple[tuple[bytes, bytes], ...] = (), en
     return Request({"type": "http", "method": "POST", "headers": list(headers)}, receive)
 
 
+def request_of_each(pieces: Iterator[bytes]) -> Request:
+    """A request whose body is made as it is read."""
+
+    async def receive() -> dict[str, object]:
+        piece = next(pieces, b"")
+        return {"type": "http.request", "body": piece, "more_body": bool(piece)}
+
+    return Request({"type": "http", "method": "POST", "headers": []}, receive)
+
+
 def desk_of(**options: float) -> Desk:
     return Desk(Settings(**{"workers": 1, "queue": 1, "max_body_mib": 1, "timeout_s": 5, **options}))  # type: ignore[arg-type]
 
 
 async def read(desk: Desk, request: Request) -> bytes:
-    async with desk.body(request) as body:
+    async with desk.body(request, lambda body: body) as body:
         assert desk.held_bytes == len(body)
         return body
 
@@ -45,6 +56,37 @@ def refused(act: Callable[[], object]) -> str:
 def test_a_body_is_given_back_when_it_is_no_longer_needed() -> None:
     desk = desk_of()
     assert asyncio.run(read(desk, request_of(b"ab", b"c"))) == b"abc"
+    assert desk.held_bytes == 0
+
+
+def test_a_body_is_in_memory_once_and_not_at_all_when_it_has_been_read() -> None:
+    desk = desk_of(max_body_mib=8)
+    pieces = (bytes([i]) * (MIB // 4) for i in range(16))
+
+    async def sizes() -> tuple[int, int]:
+        async with desk.body(request_of_each(pieces), len) as size:
+            return size, tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        size, left = asyncio.run(sizes())
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert size == 4 * MIB
+    assert left < 0.5 * MIB
+    assert peak < 1.5 * size
+
+
+def test_a_body_that_cannot_be_read_holds_nothing() -> None:
+    desk = desk_of()
+
+    async def read_badly() -> None:
+        async with desk.body(request_of(b"abc"), lambda body: 1 // (len(body) - 3)):
+            pass
+
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(read_badly())
     assert desk.held_bytes == 0
 
 

@@ -156,6 +156,15 @@ def test_a_broken_form_is_refused(client: TestClient, name: str) -> None:
     refused(client.post("/inspect", content=body, headers={"Content-Type": kind}), 400, "bad_request")
 
 
+@pytest.mark.parametrize("photographs", [0, 1, 5])
+def test_an_option_in_the_form_is_told_where_it_belongs(client: TestClient, photographs: int) -> None:
+    body = part() * photographs + part("scale", content=b"0.2mm") + END
+    path = "/inspect" if photographs < 2 else "/inspect/batch"
+    told = refused(client.post(path, content=body, headers={"Content-Type": FORM}), 400, "bad_request")
+    assert "'scale'" in told
+    assert "/inspect?scale=0.2mm" in told
+
+
 def test_the_parts_of_a_form_are_counted(client: TestClient) -> None:
     many = part(content=b"") * 10_000 + END
     started = time.process_time()
@@ -206,6 +215,8 @@ def test_an_option_is_heard_or_refused(client: TestClient, options: dict[str, st
         ("height=-2&width=-2", b"x" * 12, 422, "wrong_option"),
         ("height=2", b"x" * 12, 422, "wrong_option"),
         ("height=99999999999999999999&width=99999999999999999999", b"", 422, "photo_refused"),
+        ("height=193&width=2", b"x" * 193 * 6, 422, "photo_refused"),  # tiles of 128 px reach 192
+        ("height=2&width=193", b"x" * 193 * 6, 422, "photo_refused"),
         ("height=2&width=2&stride=1", b"x" * 12, 422, "wrong_option"),
     ],
 )

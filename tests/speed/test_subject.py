@@ -35,6 +35,8 @@ def test_what_cannot_be_run_is_one_sentence(model: str) -> None:
         subjects_of([model], ["tensorflow"])
     with pytest.raises(ModelError, match="run by none of torch"):
         subjects_of([model], ["torch"])
+    with pytest.raises(ModelError, match=r"'http://host\.local' is run by none of torch"):
+        subjects_of(["http://bob:hunter2@host.local"], ["torch"])
     with pytest.raises(ModelError, match="No model at"):
         open_subject(Subject("absent.onnx"), threads=1)
 

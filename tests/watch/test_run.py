@@ -248,7 +248,7 @@ def test_a_model_that_is_out_of_reach_costs_pictures_but_not_on_the_first(
         ("nowhere.mp4", "Nothing to watch at"),
         ("ftp://host/x", "addresses begin with http"),
         ("http://127.0.0.1:1/", "Connection refused"),
-        ("http://:80/", "no host"),
+        ("http://:80/", "no address"),
         ("rtsp://127.0.0.1:1/x", "Cannot open"),
         ("97", "Cannot open camera 97"),
         ("notes.mp4", "Cannot open notes.mp4"),
@@ -267,3 +267,17 @@ def test_nothing_to_watch_is_one_clear_error_and_leaves_nothing(
 def test_a_password_is_neither_shown_nor_stored() -> None:
     assert find_source("http://admin:secret@camera.local/video").name == "http://camera.local/video"
     assert find_source("rtsp://admin:p@ss@camera:554/1").name == "rtsp://camera:554/1"
+    assert find_source("http://camera/video.cgi?user=admin&pwd=hunter2").name == "http://camera/video.cgi?user=…&pwd=…"
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["127.0.0.1:1/?user=admin&pwd=hunter2", "bob:hunter2@127.0.0.1:1/", "bob:hunter2/", "127.0.0.1:1/?pwd=hunter2 x"],
+)
+@pytest.mark.parametrize("scheme", ["http", "rtsp", "ftp"])
+def test_no_error_of_a_stream_tells_a_password(
+    tmp_path: Path, darkness: Predictor, scheme: str, place: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(StreamError) as caught:
+        watch(find_source(f"{scheme}://{place}"), darkness, tmp_path / "out", Settings(), stop=Event())
+    assert "hunter2" not in str(caught.value) + "".join(capfd.readouterr())

@@ -12,12 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from crackwise.errors import ModelError, printable
+from crackwise.errors import ModelError, printable, without_secrets
 from crackwise.predictor import ModelCard
 
 __all__ = ["TOKEN_VARIABLE", "RemotePredictor", "load"]
 
 TOKEN_VARIABLE = "CRACKWISE_TOKEN"
+MODEL_SHA256 = "X-Model-SHA256"
+"""The header by which a server says which model answered."""
 TIMEOUT_S = httpx.Timeout(120.0, connect=10.0)
 TRIES = 5
 LONGEST_WAIT_S = 30.0
@@ -37,6 +39,7 @@ class RemotePredictor:
             ModelError: nobody answers there, or not like a service of ours.
         """
         self.client = client
+        self.place = printable(without_secrets(str(client.base_url)))
         weakref.finalize(self, client.close)
         answer = self.ask("GET", "/model")
         try:
@@ -45,7 +48,7 @@ class RemotePredictor:
             self.sha256, self.runtime, self.precision = (str(about[key]) for key in ("sha256", "runtime", "precision"))
         except (ValueError, LookupError, TypeError, ValidationError) as error:
             raise ModelError(
-                f"{client.base_url} is no crackwise service, or one of another version: its /model has no card that "
+                f"{self.place} is no crackwise service, or one of another version: its /model has no card that "
                 "can be read."
             ) from error
 
@@ -53,18 +56,32 @@ class RemotePredictor:
         """uint8 RGB (h, w, 3) to float32 probabilities (k, h, w), the server's own bits.
 
         Raises:
-            ModelError: the server is gone, refuses, stays busy, or answers with something else.
+            ModelError: the server is gone, refuses, stays busy, has another model by now, or answers something else.
         """
         height, width = pixels.shape[:2]
         answer = self.ask("POST", f"/predict?height={height}&width={width}", pixels.tobytes())
+        self.refuse_another_model(answer.headers.get(MODEL_SHA256, ""))
         expected = (len(self.card.classes), height, width)
         maps = np.frombuffer(answer.content[: len(answer.content) // 4 * 4], "<f4")
         if maps.nbytes != len(answer.content) or maps.size != np.prod(expected) or not np.isfinite(maps).all():
             raise ModelError(
-                f"{self.client.base_url} returned {len(answer.content)} bytes where finite numbers of {expected} were "
-                "expected. Its model may have been changed: start again."
+                f"{self.place} returned {len(answer.content)} bytes where finite numbers of {expected} were "
+                "expected. Something between may have cut the answer: try again."
             )
         return maps.reshape(expected).astype(np.float32)
+
+    def refuse_another_model(self, sha256: str) -> None:
+        """See that the answer is of the model whose card results will carry."""
+        if not sha256:
+            raise ModelError(
+                f"{self.place} does not say which model answered, as every `crackwise serve` of this version "
+                f"does. Bring the server to this version, let proxies pass {MODEL_SHA256}, and start again."
+            )
+        if sha256 != self.sha256:
+            raise ModelError(
+                f"{self.place} has another model by now: {printable(sha256[:12])} answered, and this began "
+                f"with {self.sha256[:12]}. Start again to use the new one throughout."
+            )
 
     def ask(self, method: str, path: str, content: bytes | None = None) -> httpx.Response:
         """What the server says, after waiting where it says that it is busy."""
@@ -75,7 +92,7 @@ class RemotePredictor:
             time.sleep(wait_s(answer))
             answer = self.send(method, path, content)
         if answer.status_code != httpx.codes.OK:
-            raise ModelError(f"{self.client.base_url} {reason_of(answer)}")
+            raise ModelError(f"{self.place} {reason_of(answer)}")
         return answer
 
     def send(self, method: str, path: str, content: bytes | None) -> httpx.Response:
@@ -84,12 +101,10 @@ class RemotePredictor:
         try:
             return self.client.request(method, path, content=content, headers=kind)
         except httpx.TimeoutException as error:
-            raise ModelError(f"{self.client.base_url} does not answer in time. Is it overloaded?") from error
+            raise ModelError(f"{self.place} does not answer in time. Is it overloaded?") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             reason = printable(str(error)) or type(error).__name__
-            raise ModelError(
-                f"Cannot reach {self.client.base_url}: {reason}. Is `crackwise serve` running there?"
-            ) from error
+            raise ModelError(f"Cannot reach {self.place}: {reason}. Is `crackwise serve` running there?") from error
 
 
 def load(source: str, *, threads: int | None = None, prompts: Sequence[str] = ()) -> RemotePredictor:  # noqa: ARG001
@@ -100,14 +115,17 @@ def load(source: str, *, threads: int | None = None, prompts: Sequence[str] = ()
     Raises:
         ModelError: nobody answers there, not like a service of ours, or there are ``prompts``.
     """
+    place = printable(without_secrets(source))
     if prompts:
-        raise ModelError(f"{source} takes no prompts: a server's model knows its own classes.")
+        raise ModelError(f"{place} takes no prompts: a server's model knows its own classes.")
     token = os.environ.get(TOKEN_VARIABLE)
     shown = {"Authorization": f"Bearer {token}"} if token else {}
     try:
         client = httpx.Client(base_url=source, headers=shown, timeout=TIMEOUT_S)
     except (httpx.InvalidURL, ValueError) as error:
-        raise ModelError(f"{source!r} is no address of a server: {error}. Write http://host:port.") from error
+        raise ModelError(  # the reason may quote a password
+            f"{place!r} is no address of a server. Write http://host:port; in a name or password / is %2F and @ is %40."
+        ) from error
     return RemotePredictor(client)
 
 

@@ -110,12 +110,13 @@ def matrix(
 def named(models: Sequence[str]) -> Iterator[tuple[str, Predictor]]:
     """Every model, opened when its turn comes, by name and version, and by its place where these are not its own."""
     from crackwise.backends import load_predictor
+    from crackwise.errors import without_secrets
 
     cards = [load_predictor(model).card for model in models]
     names = [f"{card.name} {card.version}" for card in cards]
     times = Counter(names)
     for model, name in zip(models, names, strict=True):
-        yield name if times[name] == 1 else f"{name} ({Path(model).name})", load_predictor(model)
+        yield name if times[name] == 1 else f"{name} ({Path(without_secrets(model)).name})", load_predictor(model)
 
 
 def benchmark(

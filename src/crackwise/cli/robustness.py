@@ -74,7 +74,7 @@ def robustness(
     """Score models on photographs made worse, step by step; a run that was stopped goes on where it was."""
     from crackwise.backends import load_predictor
     from crackwise.data.splits import sample_pictures
-    from crackwise.errors import needs_extra
+    from crackwise.errors import needs_extra, without_secrets
     from crackwise.evaluation.leaks import find_leaks
     from crackwise.evaluation.metrics import refuse_unknown
     from crackwise.evaluation.robustness.suite import Plan, conditions_of
@@ -85,7 +85,7 @@ def robustness(
     conditions = conditions_of(suite.value, only or (), levels_of(severities))
     plan = Plan(conditions, tuple(dict.fromkeys(scores or SCORES_ASKED)), seed, pictures)
     refuse_unknown(plan.scores)
-    predictors = {model: load_predictor(model) for model in models}
+    predictors = {without_secrets(model): load_predictor(model) for model in models}
     sets = {reference: open_items(reference, root) for reference in data}
     leaks = {
         reference: {label: find_leaks(items, reference, each.card, root) for label, each in predictors.items()}

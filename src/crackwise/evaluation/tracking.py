@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from crackwise.errors import CrackwiseError, needs_extra
+from crackwise.errors import CrackwiseError, needs_extra, without_secrets
 from crackwise.evaluation.compare.kept import folders_of
 
 __all__ = ["log_evaluation", "log_page"]
@@ -109,9 +109,10 @@ def log_run(
             client.log_artifact(run, str(path))
         client.set_terminated(run)
     except (MlflowException, OSError) as error:
-        reason = str(error).strip().partition("\n")[0]
+        shown = without_secrets(address)
+        reason = str(error).replace(address.rstrip("/"), shown.rstrip("/")).strip().partition("\n")[0]
         raise CrackwiseError(
-            f"The results are written, but MLflow at {address!r} did not take them: {reason}."
+            f"The results are written, but MLflow at {shown!r} did not take them: {reason}."
         ) from error
     return run
 

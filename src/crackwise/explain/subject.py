@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from crackwise.backends import load_predictor
 from crackwise.backends.pytorch import TorchPredictor
-from crackwise.errors import ModelError
+from crackwise.errors import ModelError, without_secrets
 from crackwise.models import MODELS
 from crackwise.models.mobilenet import MobileNetFPN
 from crackwise.predictor import Predictor
@@ -129,7 +129,7 @@ def open_subjects(sources: Sequence[str]) -> list[Subject]:
     Raises:
         ModelError: as `load_predictor`.
     """
-    names = [Path(source).resolve().stem if Path(source).exists() else source for source in sources]
+    names = [Path(source).resolve().stem if Path(source).exists() else without_secrets(source) for source in sources]
     return [
         subject_of(source, name if names.count(name) == 1 else f"{name}-{1 + names[:i].count(name)}")
         for i, (source, name) in enumerate(zip(sources, names, strict=True))

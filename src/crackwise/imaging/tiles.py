@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["GRID_PX", "Span", "fill_up", "predict_tiled", "split_axis", "split_fixed"]
+__all__ = ["GRID_PX", "Span", "fill_up", "largest_tile_px", "predict_tiled", "split_axis", "split_fixed"]
 
 GRID_PX = 32
 """Tiles begin on multiples of this, where networks of stride up to 32 see the same grid as on the whole picture."""
@@ -75,6 +75,16 @@ def split_fixed(length_px: int, window_px: int, overlap_px: int) -> tuple[Span, 
     last = math.ceil((length_px - shared) / (window_px - shared)) - 1
     starts = (round(number * (length_px - window_px) / last) for number in range(last + 1))
     return tuple((start, start + window_px) for start in starts)
+
+
+def largest_tile_px(card: TileCard) -> tuple[int, int]:
+    """Height and width that no tile of `predict_tiled` exceeds, however large the picture."""
+    if card.fixed_px is not None:
+        return card.fixed_px
+    shared = min(card.overlap_px, card.tile_px // 2)
+    on_grid = math.ceil((card.tile_px - shared) / GRID_PX) * GRID_PX + shared
+    side = max(int(SLACK * card.tile_px), on_grid)  # the grid is coarse for the smallest tiles
+    return side, side
 
 
 def fill_up(pixels: NDArray[np.uint8], size_px: tuple[int, int]) -> NDArray[np.uint8]:

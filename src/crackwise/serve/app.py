@@ -16,10 +16,23 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from crackwise import __version__
 from crackwise.errors import ImageError
+from crackwise.imaging.tiles import largest_tile_px
 from crackwise.inspection import inspect_image
 from crackwise.predictor import Predictor
 from crackwise.serve.answer import Options, Part, inspect_all, inspect_one, join, refuse_unusable
-from crackwise.serve.contract import BATCH, HEALTH, INSPECT, METRICS, MODEL, PREDICT, READY, Health, Model, Tile
+from crackwise.serve.contract import (
+    BATCH,
+    HEALTH,
+    INSPECT,
+    METRICS,
+    MODEL,
+    MODEL_SHA256,
+    PREDICT,
+    READY,
+    Health,
+    Model,
+    Tile,
+)
 from crackwise.serve.desk import Desk
 from crackwise.serve.gate import Gate
 from crackwise.serve.metrics import Metrics
@@ -64,17 +77,15 @@ def inspections(predictor: Predictor, settings: Settings, desk: Desk) -> APIRout
     """Photographs in."""
     router = APIRouter()
 
-    async def uploads_of(request: Request, body: bytes, most: int) -> list[Upload]:
-        kind = request.headers.get("content-type", "")
-        uploads = await asyncio.to_thread(unpack, body, kind, most=most)
+    def uploads_of(body: bytes, request: Request, most: int) -> list[Upload]:
+        uploads = unpack(body, request.headers.get("content-type", ""), most=most)
         note(request, bytes=len(body), photos=len(uploads))
         return uploads
 
     @router.post("/inspect", **INSPECT)
     async def inspect(request: Request, options: Annotated[Options, Query()]) -> Response:
         """Find and measure the cracks on one photograph."""
-        async with desk.body(request) as body:
-            uploads = await uploads_of(request, body, 1)
+        async with desk.body(request, partial(uploads_of, request=request, most=1)) as uploads:
             await asyncio.to_thread(refuse_unusable, uploads, settings.max_megapixels)
             with desk.place():
                 parts = await desk.work(request, partial(inspect_one, uploads[0], options, predictor))
@@ -84,8 +95,7 @@ def inspections(predictor: Predictor, settings: Settings, desk: Desk) -> APIRout
     async def inspect_batch(request: Request, options: Annotated[Options, Query()]) -> Response:
         """The same for several photographs, one after another; one that cannot be used costs no other its answer."""
         found: list[list[Part]] = []
-        async with desk.body(request) as body:
-            uploads = await uploads_of(request, body, settings.max_photos)
+        async with desk.body(request, partial(uploads_of, request=request, most=settings.max_photos)) as uploads:
             with desk.place():
                 for upload in uploads:
                     job = partial(inspect_all, upload, options, predictor, settings.max_megapixels)
@@ -102,27 +112,38 @@ def inspections(predictor: Predictor, settings: Settings, desk: Desk) -> APIRout
 def predictions(predictor: Predictor, settings: Settings, desk: Desk) -> APIRouter:
     """Pixels in, probabilities out: what `crackwise.backends.remote` asks."""
     router = APIRouter()
+    highest, widest = largest_tile_px(predictor.card)
 
     @router.post("/predict", **PREDICT)
     async def predict(request: Request, tile: Annotated[Tile, Query()]) -> Response:
         """Probabilities of one tile, as the network says them: (classes, height, width) little-endian float32."""
         if media_type(request.headers.get("content-type", "")) != BYTES:
             raise RefusalError("wrong_type", f"Pixels come as {BYTES}.")
+        if tile.height > highest or tile.width > widest:
+            raise ImageError(
+                f"{tile.width}x{tile.height} px are no tile of this model, which takes {widest}x{highest} px at once. "
+                "Send the whole photograph to /inspect, or cut it into tiles as --model with this address does."
+            )
         if tile.height * tile.width > settings.max_megapixels * 1e6:
             raise ImageError(f"{tile.width}x{tile.height} px are over the limit of {settings.max_megapixels:g} MP.")
-        async with desk.body(request) as body:
-            expected = tile.height * tile.width * 3
-            if len(body) != expected:
-                raise RefusalError(
-                    "bad_request", f"{tile.width}x{tile.height} RGB pixels are {expected} bytes, not {len(body)}."
-                )
-            pixels = np.frombuffer(body, np.uint8).reshape(tile.height, tile.width, 3).copy()  # torch wants to own it
-            note(request, bytes=len(body))
+        async with desk.body(request, partial(pixels_of, tile=tile)) as pixels:
+            note(request, bytes=pixels.nbytes)
             with desk.place():
                 maps: NDArray[np.float32] = await desk.work(request, partial(predictor, pixels))
-        return Response(np.ascontiguousarray(maps, "<f4").tobytes(), media_type=BYTES)
+        content = np.ascontiguousarray(maps, "<f4").tobytes()
+        return Response(content, media_type=BYTES, headers={MODEL_SHA256: predictor.sha256})
 
     return router
+
+
+def pixels_of(body: bytes, tile: Tile) -> NDArray[np.uint8]:
+    """A tile (h, w, 3) as it was announced, in memory of its own, as torch wants it."""
+    expected = tile.height * tile.width * 3
+    if len(body) != expected:
+        raise RefusalError(
+            "bad_request", f"{tile.width}x{tile.height} RGB pixels are {expected} bytes, not {len(body)}."
+        )
+    return np.frombuffer(body, np.uint8).reshape(tile.height, tile.width, 3).copy()
 
 
 def conditions(desk: Desk) -> APIRouter:
@@ -153,7 +174,7 @@ def facts(predictor: Predictor, settings: Settings, metrics: Metrics) -> APIRout
         return Model(
             card=predictor.card, sha256=predictor.sha256, runtime=predictor.runtime, precision=predictor.precision,
             max_megapixels=settings.max_megapixels, max_body_bytes=settings.max_body_bytes,
-            max_photos=settings.max_photos,
+            max_photos=settings.max_photos, max_tile_px=largest_tile_px(predictor.card),
         )  # fmt: skip
 
     @router.get("/metrics", **METRICS)

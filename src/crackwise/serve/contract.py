@@ -11,7 +11,12 @@ from crackwise.predictor import ModelCard
 from crackwise.serve.refusal import CODES, Fault
 from crackwise.strict import Strict
 
-__all__ = ["BATCH", "HEALTH", "INSPECT", "METRICS", "MODEL", "PREDICT", "READY", "Health", "Model", "Tile"]
+__all__ = [
+    "BATCH", "HEALTH", "INSPECT", "METRICS", "MODEL", "MODEL_SHA256", "PREDICT", "READY", "Health", "Model", "Tile"
+]  # fmt: skip
+
+MODEL_SHA256 = "X-Model-SHA256"
+"""The header by which an answer of /predict says whose it is; `crackwise.backends.remote` holds it to that."""
 
 
 class Health(BaseModel):
@@ -32,10 +37,12 @@ class Model(BaseModel):
     """Of one photograph."""
     max_body_bytes: int
     max_photos: int
+    max_tile_px: tuple[int, int]
+    """Height and width of what /predict takes at once."""
 
 
 class Tile(Strict):
-    """How many pixels follow."""
+    """How many pixels follow; `max_tile_px` of /model says how many may."""
 
     height: PositiveInt
     width: PositiveInt
@@ -50,10 +57,11 @@ RESULT = {
 ABOUT = {
     "card": {"name": "crackwise-small", "version": "0.1.0", "classes": ["crack"], "threshold": 0.6},
     "sha256": "5e3058...", "runtime": "onnxruntime", "precision": "f32",
-    "max_megapixels": 50.0, "max_body_bytes": 33554432, "max_photos": 32,
+    "max_megapixels": 50.0, "max_body_bytes": 33554432, "max_photos": 32, "max_tile_px": [1536, 1536],
 }  # fmt: skip
 FAILED = {"schema": "crackwise.error/1", "source": "b.jpg", "error": "b.jpg is damaged or incomplete: ..."}
 PICTURE = {"schema": {"type": "string", "format": "binary"}}
+SIGNED = {MODEL_SHA256: {"description": "Of the model file that answered.", "schema": {"type": "string"}}}
 RETRY = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer", "minimum": 1}}}
 
 
@@ -105,7 +113,11 @@ BATCH: dict[str, Any] = RAW | {
 }
 PREDICT: dict[str, Any] = RAW | {
     "responses": {
-        200: {"description": "Float32, little-endian.", "content": {"application/octet-stream": PICTURE}},
+        200: {
+            "description": "Float32, little-endian.",
+            "headers": SIGNED,
+            "content": {"application/octet-stream": PICTURE},
+        },
         **refusals(*SENT),
     },
     "openapi_extra": {"requestBody": {"required": True, "content": {"application/octet-stream": PICTURE}}},

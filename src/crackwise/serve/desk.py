@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
+from io import BytesIO
 from typing import TypeVar
 
 from starlette.requests import ClientDisconnect, Request
@@ -112,8 +113,10 @@ class Desk:
             self.turns.release()
 
     @asynccontextmanager
-    async def body(self, request: Request) -> AsyncIterator[bytes]:
-        """All of a request's body, counted while it arrives and given back at the end.
+    async def body(self, request: Request, read: Callable[[bytes], T]) -> AsyncIterator[T]:
+        """What ``read`` makes of a request's body, on a thread; as many bytes count as held until the end.
+
+        The body itself is gone by then, unless it is what ``read`` returns.
 
         Raises:
             RefusalError: too large, too slow, too much at once, or the caller left before its end.
@@ -122,24 +125,37 @@ class Desk:
         announced = request.headers.get("content-length", "")
         if announced.isdecimal():
             self.refuse_larger(int(announced))
-        pieces: list[bytes] = []
-        try:
-            await self.collect(request, pieces)
-            yield b"".join(pieces)
-        finally:
-            self.held_bytes -= sum(map(len, pieces))
+        with self.holding() as hold:
+            body = await self.collect(request, hold)
+            made = await asyncio.to_thread(read, body)
+            del body
+            yield made
 
-    async def collect(self, request: Request, pieces: list[bytes]) -> None:
-        """Fill ``pieces`` with the body."""
-        size = 0
+    @contextmanager
+    def holding(self) -> Iterator[Callable[[int], None]]:
+        """Counts bytes as held, as they come, until the end."""
+        mine = 0
+
+        def hold(size: int) -> None:
+            nonlocal mine
+            mine += size
+            self.held_bytes += size
+
+        try:
+            yield hold
+        finally:
+            self.held_bytes -= mine
+
+    async def collect(self, request: Request, hold: Callable[[int], None]) -> bytes:
+        """The body, in one piece from the beginning: small ones, to be joined at the end, would be twice of it."""
+        arrived = BytesIO()
         try:
             async with asyncio.timeout(self.settings.timeout_s) as limit:
                 self.arriving.add(limit)
                 async for piece in request.stream():
-                    pieces.append(piece)
-                    size += len(piece)
-                    self.held_bytes += len(piece)
-                    self.refuse_larger(size)
+                    hold(len(piece))
+                    self.refuse_larger(arrived.tell() + len(piece))
+                    arrived.write(piece)
                     if self.held_bytes > self.settings.max_held_bytes:
                         raise self.busy("The uploads that are here already fill the memory set aside for them.")
         except TimeoutError as error:
@@ -150,6 +166,7 @@ class Desk:
             raise RefusalError("gone", "The caller left before the end of the body.") from error
         finally:
             self.arriving.discard(limit)
+        return arrived.getvalue()
 
     def refuse_larger(self, size: int) -> None:
         """See that a body stays within its limit."""

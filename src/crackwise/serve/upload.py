@@ -95,10 +95,6 @@ class Form:
 
     def begin(self) -> None:
         """The next part."""
-        if len(self.uploads) == self.most:
-            raise RefusalError(
-                "bad_request", f"At most {self.most} photograph{'s' if self.most > 1 else ''} may come here at once."
-            )
         self.disposition, self.content = b"", []
 
     def add_header(self, field: bytes, value: bytes) -> None:
@@ -113,7 +109,7 @@ class Form:
         self.field = self.value = b""
 
     def look_at_headers(self) -> None:
-        """Before the content: only photographs may come."""
+        """Before the content: only photographs may come, and so many of them."""
         _, options = parse_options_header(self.disposition.decode("latin-1"))
         called = options.get(b"name", b"").decode("utf-8", "replace")
         if called != PART:
@@ -121,6 +117,10 @@ class Form:
                 "bad_request",
                 f"The part {called[:80]!r} of the form is unknown; photographs are called {PART!r}, and options belong "
                 "into the address: /inspect?scale=0.2mm",
+            )
+        if len(self.uploads) == self.most:
+            raise RefusalError(
+                "bad_request", f"At most {self.most} photograph{'s' if self.most > 1 else ''} may come here at once."
             )
         self.name = label(options.get(b"filename", b"").decode("utf-8", "replace"))
 

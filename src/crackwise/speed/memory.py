@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from crackwise.backends.shown import drawn_photo
-from crackwise.errors import ModelError
+from crackwise.errors import ModelError, without_secrets
 from crackwise.speed.subject import Subject, open_subject
 
 __all__ = ["peak_growth_mib"]
@@ -35,7 +35,7 @@ def peak_growth_mib(subject: Subject, *, side_px: int, threads: int) -> float | 
     )
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no reason was given"])[-1]
-        raise ModelError(f"{subject.model!r} failed in a process of its own: {last}")
+        raise ModelError(f"{without_secrets(subject.model)!r} failed in a process of its own: {last}")
     return round(float(done.stdout), 1)
 
 

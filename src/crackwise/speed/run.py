@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from crackwise.backends.shown import drawn_photo
+from crackwise.errors import without_secrets
 from crackwise.speed.clock import time_in_turns
 from crackwise.speed.machine import describe_machine, load_average
 from crackwise.speed.memory import peak_growth_mib
@@ -36,7 +37,7 @@ def benchmark(
     asked = Asked(size_px, threads, max(cores // threads, 1), rounds)
     grown_mib = []
     for subject in subjects:
-        say(f"memory of {subject.model}")
+        say(f"memory of {without_secrets(subject.model)}")
         grown_mib.append(peak_growth_mib(subject, side_px=size_px, threads=threads))
     predictors = [open_subject(subject, threads=threads) for subject in subjects]
     say(f"{rounds} rounds of {len(predictors)} models")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crackwise.backends import load_predictor, source_path
-from crackwise.errors import ModelError, needs_extra
+from crackwise.errors import ModelError, needs_extra, without_secrets
 from crackwise.predictor import Predictor
 
 __all__ = ["RUNTIMES", "Runtime", "Subject", "open_subject", "subjects_of"]
@@ -66,7 +66,8 @@ def subjects_of(models: Sequence[str], runtimes: Sequence[str]) -> tuple[Subject
     for model in models:
         able = [name for name in runtimes if kind_of(model) in RUNTIMES[name].kinds]
         if not able:
-            raise ModelError(f"{model!r} is run by none of {', '.join(runtimes)}. Leave out --runtime, or export it.")
+            shown = without_secrets(model)
+            raise ModelError(f"{shown!r} is run by none of {', '.join(runtimes)}. Leave out --runtime, or export it.")
         found += [Subject(model, name) for name in able]
     return tuple(found)
 

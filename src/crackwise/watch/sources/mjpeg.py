@@ -14,10 +14,10 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnec
 from threading import Event
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from crackwise.errors import StreamError, printable
+from crackwise.errors import StreamError, printable, without_secrets
 from crackwise.watch.sources.multipart import boundary_of, split_parts
 
-__all__ = ["read_mjpeg", "without_password"]
+__all__ = ["read_mjpeg"]
 
 STALLED_S = 10.0
 """How long a camera may take to answer, and a stream may be silent."""
@@ -30,9 +30,9 @@ def read_mjpeg(url: str, stop: Event) -> Iterator[bytes]:
     Raises:
         StreamError: no answer, no stream of JPEGs, silent for too long, or out of step.
     """
-    shown = printable(without_password(url))
+    shown = printable(without_secrets(url))
     try:
-        address = urlsplit(url)
+        address = split(url)
         with closing(connection_to(address)) as connection:
             connection.request(
                 "GET", (address.path or "/") + (f"?{address.query}" if address.query else ""), headers=login(address)
@@ -50,10 +50,22 @@ def read_mjpeg(url: str, stop: Event) -> Iterator[bytes]:
         raise StreamError(f"No stream from {shown}: {error}") from error
 
 
+def split(url: str) -> SplitResult:
+    """The address in parts; what is wrong with one is told without quoting it, for there may be a password in it."""
+    try:
+        address = urlsplit(url)
+        asked = address.path + address.query
+        good = address.hostname and address.port != 0 and " " not in asked and asked.isprintable()
+    except ValueError:
+        good = False
+    if not good:
+        raise StreamError("it is no address. Write http://host:port/path; elsewhere a / is %2F, a space %20.")
+    return address
+
+
 def connection_to(address: SplitResult) -> HTTPConnection:
     """A connection that is not open yet."""
-    if not address.hostname:
-        raise ValueError("there is no host in it")
+    assert address.hostname
     if address.scheme.lower() == "https":
         return HTTPSConnection(address.hostname, address.port, timeout=STALLED_S, context=ssl.create_default_context())
     return HTTPConnection(address.hostname, address.port, timeout=STALLED_S)
@@ -78,10 +90,3 @@ def plain(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return f"nothing came for {STALLED_S:g} s"
     return getattr(error, "strerror", None) or printable(str(error)) or type(error).__name__
-
-
-def without_password(url: str) -> str:
-    """The address as it may be shown and stored."""
-    scheme, slashes, rest = url.partition("://")
-    host, slash, path = rest.partition("/")
-    return f"{scheme}{slashes}{host.rpartition('@')[2]}{slash}{path}"

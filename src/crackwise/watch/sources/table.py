@@ -8,11 +8,11 @@ from functools import partial
 from pathlib import Path
 from threading import Event
 
-from crackwise.errors import StreamError, printable
+from crackwise.errors import StreamError, printable, without_secrets
 from crackwise.watch.arrival import Shot
 from crackwise.watch.sources.capture import read_camera, read_film, read_rtsp
 from crackwise.watch.sources.folder import read_folder
-from crackwise.watch.sources.mjpeg import read_mjpeg, without_password
+from crackwise.watch.sources.mjpeg import read_mjpeg
 
 __all__ = ["Source", "find_source"]
 
@@ -40,7 +40,7 @@ def find_source(text: str, *, fps: float | None = None) -> Source:
         StreamError: it is none of these.
     """
     scheme = text.partition("://")[0].lower() if "://" in text else ""
-    shown = printable(without_password(text))
+    shown = printable(without_secrets(text))
     if text.isascii() and text.isdigit():
         return Source(f"camera {int(text)}", partial(read_camera, int(text)), live=True)
     if scheme in ("http", "https"):
