@@ -82,7 +82,7 @@ class Parity(Strict):
     width_changes: tuple[float, float] | None
     """Half of these widths change by no more than the first share, 95 % of them by no more than the second."""
     f1: tuple[float, float] | None = None
-    """Over all labelled pixels together; None where no photograph has a label."""
+    """Over all labelled pixels together; None where none of them is crack."""
 
 
 class ModelCard(Strict):

@@ -99,6 +99,25 @@ def test_int8_needs_labels_that_would_tell() -> None:
     assert "no labelled cracks were shown" in refused(compared(darkness, drawn(1)), "int8")
 
 
+@pytest.mark.parametrize("label", [0, 255])
+def test_labels_without_cracks_tell_nothing_of_int8(label: int) -> None:
+    photo = drawn_photo(60, 80, seed=2)
+    empty = Picture(photo, np.full((1, 60, 80), label, np.uint8))
+    parity = compared(darkness, Shown("empty", [lambda: empty]).filled())
+    assert parity.median_width_px is not None
+    assert parity.f1 is None
+    assert "no labelled cracks were shown" in refused(parity, "int8")
+    refuse_difference(parity, "f16", "file")
+
+
+def test_labelled_cracks_that_the_model_does_not_find_tell_nothing_of_int8() -> None:
+    photo = drawn_photo(60, 80, seed=2)
+    elsewhere = Picture(photo, (darkness(photo) < 0.1).astype(np.uint8))
+    parity = compared(darkness, Shown("elsewhere", [lambda: elsewhere]))
+    assert parity.f1 == (0, 0)
+    assert "no labelled cracks were shown" in refused(parity, "int8")
+
+
 def test_what_is_marked_all_over_has_no_widths() -> None:
     parity = compared(
         lambda pixels: np.ones((1, *pixels.shape[:2]), np.float32),

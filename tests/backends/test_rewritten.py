@@ -117,6 +117,24 @@ def test_a_file_with_one_weight_changed_is_refused_and_nothing_is_left(
     assert not list(out.parent.iterdir())
 
 
+def test_a_file_that_takes_red_for_blue_is_refused_on_drawn_walls(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    right, swapped = onnx_file.rewrite, tmp_path / "swapped.onnx"
+
+    def wrong(onnx_path: Path, out: Path, card: ModelCard, **options: object) -> None:
+        model = onnx.load(onnx_path)
+        first = next(node.input[1] for node in model.graph.node if node.op_type == "Conv")
+        (mix,) = (tensor for tensor in model.graph.initializer if tensor.name == first)
+        mix.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(mix)[:, ::-1].copy(), mix.name))
+        onnx.save(model, swapped)
+        right(swapped, out, card, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(onnx_file, "rewrite", wrong)
+    with pytest.raises(ModelError, match=r"f16 onnx file differs from .*masks agree on"):
+        export("packaged", "onnx", tmp_path / "out.onnx", precision="f16")
+
+
 @pytest.mark.parametrize("to", ["onnx", "openvino"])
 def test_a_graph_of_one_size_takes_any_photograph(to: str, smoothed: Path) -> None:
     exported = export(smoothed, to, fixed_px=(96, 128))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from crackwise.errors import CrackwiseError
-from crackwise.imaging.files import LEFTOVER, appearing, remove_leftovers, write_atomically, write_folder
+from crackwise.imaging.files import ABANDONED_S, LEFTOVER, appearing, remove_leftovers, write_atomically, write_folder
 
 
 def names(folder: Path) -> list[str]:
@@ -116,6 +118,19 @@ def test_files_that_belong_together_appear_together(tmp_path: Path) -> None:
         half(path)
     assert (tmp_path / "new" / "b.txt").read_text() == "b"
     assert names(tmp_path / "new") == ["b.txt", "c.txt"]
+
+
+def test_only_what_nobody_writes_any_more_is_cleared_away_for_the_next(tmp_path: Path) -> None:
+    yesterday = time.time() - ABANDONED_S - 60
+    for name, part_s, file_s in (("dead", yesterday, yesterday), ("alive", yesterday, time.time() - 60)):
+        part = tmp_path / LEFTOVER.replace("*", name)
+        part.mkdir()
+        (part / "half").write_text("half")
+        os.utime(part / "half", (file_s, file_s))
+        os.utime(part, (part_s, part_s))
+    with appearing(tmp_path / "model.onnx") as path:
+        path.write_text("whole")
+    assert names(tmp_path) == [LEFTOVER.replace("*", "alive"), "model.onnx"]
 
 
 def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:

@@ -37,6 +37,13 @@ def test_two_models_side_by_side(model: str, monkeypatch: pytest.MonkeyPatch) ->
     assert heard[-1] == "2 rounds of 2 models"
 
 
+def test_a_model_that_cannot_be_opened_is_told_before_any_process_is_begun(model: str) -> None:
+    heard: list[str] = []
+    with pytest.raises(ModelError, match=r"^No model at 'absent\.onnx'"):
+        benchmark([model, "absent.onnx"], size_px=64, rounds=1, say=heard.append)
+    assert not heard
+
+
 def test_memory_is_that_of_a_process_of_its_own(model: str) -> None:
     if not Path("/proc/self/status").is_file():
         pytest.skip("needs /proc")

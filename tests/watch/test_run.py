@@ -191,6 +191,42 @@ def test_a_folder_that_fills_gives_every_finished_picture_once(tmp_path: Path, d
     assert [text for text in running.said if "d.jpg" in text]
 
 
+def test_a_folder_is_gone_on_with_after_the_files_that_have_been_seen(tmp_path: Path, darkness: Predictor) -> None:
+    folder, other, out = tmp_path / "card", tmp_path / "other", tmp_path / "out"
+    jpegs = [cv2.imencode(".jpg", view[:, :, ::-1])[1].tobytes() for view in views(60, 6)]
+
+    def put(place: Path, name: str, content: bytes) -> None:
+        place.mkdir(exist_ok=True)
+        (place / name).write_bytes(content)
+        time.sleep(0.02)  # file systems tell times that are nearer apart as one
+
+    def seen(place: Path, count: int) -> list[tuple[int, str]]:
+        running = InThread(str(place), darkness, out)
+        eventually(lambda: running.lines() >= count)
+        time.sleep(0.6)  # long enough for another look
+        running.end()
+        return [(line["frame"], line["file"]) for line in lines_of(out)]
+
+    contents = {"z.jpg": jpegs[0], "still.jpg": jpegs[0], "damaged.jpg": jpegs[1][:-900], "a\udcff.jpg": jpegs[1]}
+    for name, content in contents.items():
+        put(folder, name, content)
+    known = [(1, "z.jpg"), (4, "a\\udcff.jpg")]
+    assert seen(folder, 2) == known
+    put(folder, "new.jpg", jpegs[2])
+    assert seen(folder, 3) == [*known, (5, "new.jpg")]
+    put(folder, "z.jpg", jpegs[3])  # another picture under an old name
+    known += [(5, "new.jpg"), (6, "z.jpg")]
+    assert seen(folder, 4) == known
+    (folder / "z.jpg").unlink()
+    put(folder, "last.jpg", jpegs[4])
+    known += [(7, "last.jpg")]
+    assert seen(folder, 5) == known
+    for name in ("new.jpg", "last.jpg"):  # of another folder
+        put(other, name, jpegs[5] if name == "new.jpg" else jpegs[0])
+    assert seen(other, 7) == [*known, (8, "new.jpg"), (9, "last.jpg")]
+    assert lines_of(out)[-1]["counts"]["damaged"] == 1
+
+
 def test_a_damaged_frame_of_a_film_costs_that_frame(
     tmp_path: Path, darkness: Predictor, film: Callable[..., Path]
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -85,12 +87,14 @@ def export(
     fixed_px: tuple[int, int] | None = None,
     shown: Shown | None = None,
     calibration: Shown | None = None,
+    asked: Sequence[str] = (),
 ) -> Exported:
     """Write the model of a run folder or an ``.onnx`` file, or ``packaged``, as another file.
 
     The file appears only after it was compared with its source on photographs: those ``shown``, else drawn ones. Its
     card tells the comparison. ``fixed_px`` is the height and width of the only pictures that its graph will take,
-    ``calibration`` what int8 takes its ranges from.
+    ``calibration`` what int8 takes its ranges from, ``asked`` the options that chose ``shown``, for the command
+    that is told where this machine cannot do it.
 
     Raises:
         ModelError: an unknown or impossible format, no finished run, or a file that lost more than it may.
@@ -102,7 +106,7 @@ def export(
     if to == "tensorrt":
         from crackwise.backends.tensorrt import refuse_elsewhere
 
-        refuse_elsewhere(command_of(source, wish))
+        refuse_elsewhere(command_of(source, wish, out, asked))
     with needs_extra(wish.format.extra):
         writer = import_module(wish.format.module)
     with TemporaryDirectory() as folder:
@@ -241,8 +245,10 @@ def place_of(source: str | Path, path: Path, out: str | Path | None, wish: Wish)
     return final
 
 
-def command_of(source: str | Path, wish: Wish) -> str:
+def command_of(source: str | Path, wish: Wish, out: str | Path | None, asked: Sequence[str]) -> str:
     """The same export, to be run on another machine."""
     assert wish.fixed_px is not None
     height, width = wish.fixed_px
-    return f"crackwise export {source} --to {wish.to} --precision {wish.precision} --input {width}x{height}"
+    words = ["crackwise", "export", source, "--to", wish.to, "--precision", wish.precision]
+    words += ["--input", f"{width}x{height}", *(() if out is None else ("--out", out)), *asked]
+    return shlex.join(map(str, words))

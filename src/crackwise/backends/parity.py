@@ -91,6 +91,8 @@ class Side:
     """Labelled crack pixels that were found."""
     marked: int = 0
     """Labelled pixels that were predicted, and those that are crack."""
+    true: int = 0
+    """Labelled pixels that are crack."""
 
     def score(self, picture: Picture, maps: NDArray[np.float32]) -> None:
         """Add one photograph's hits, if it has a label."""
@@ -98,6 +100,7 @@ class Side:
             predicted = (maps >= self.level) & (picture.target != NOT_LABELLED)
             true = picture.target == 1
             self.hits += int((predicted & true).sum())
+            self.true += int(true.sum())
             self.marked += int(predicted.sum()) + int(true.sum())
 
     def measure(self, picture: Picture, maps: NDArray[np.float32]) -> Points:
@@ -120,8 +123,8 @@ class Side:
 
     @property
     def f1(self) -> float:
-        """Over all labelled pixels; 1 where there is nothing to find and nothing was found."""
-        return 2 * self.hits / self.marked if self.marked else 1.0
+        """Over all labelled pixels; nan where none of them is crack."""
+        return 2 * self.hits / self.marked if self.true else float("nan")
 
 
 def share(one: Side, found: Points, other: Side, found_by_other: Points) -> None:
@@ -145,7 +148,7 @@ def measure_parity(reference: Reference, exported: GraphPredictor, shown: Shown)
     reference = reference._replace(card=card)
     level = tempered_threshold(card.threshold, 1 / card.temperature)  # no graph knows of the temperature
     before, after = Side(level, card.classes), Side(level, card.classes)
-    difference, pixels, agreeing, clear, clear_agreeing, labels = 0.0, 0, 0, 0, 0, False
+    difference, pixels, agreeing, clear, clear_agreeing = 0.0, 0, 0, 0, 0
     for picture in (cut_to(each, card.fixed_px) for each in shown):
         expected, got = predict_tiled(reference, picture.pixels), predict_tiled(exported, picture.pixels)
         if expected.shape != got.shape:
@@ -158,7 +161,6 @@ def measure_parity(reference: Reference, exported: GraphPredictor, shown: Shown)
         after.score(picture, got)
         if np.mean(expected >= level) <= LINE_LIKE:
             share(before, before.measure(picture, expected), after, after.measure(picture, got))
-        labels = labels or picture.target is not None
     widths = before.widths_px, after.widths_px
     return Parity(
         reference=reference.told,
@@ -173,7 +175,7 @@ def measure_parity(reference: Reference, exported: GraphPredictor, shown: Shown)
         found_again=len(widths[0]) / before.points if before.points else 1.0,
         median_width_px=(float(np.median(widths[0])), float(np.median(widths[1]))) if len(widths[0]) else None,
         width_changes=changes(*widths) if len(widths[0]) else None,
-        f1=(before.f1, after.f1) if labels else None,
+        f1=(before.f1, after.f1) if before.true else None,
     )
 
 
@@ -192,7 +194,7 @@ def refuse_difference(parity: Parity, precision: str, what: str) -> None:
     limits = LIMITS[precision]
     widths, f1 = parity.median_width_px or (1.0, 1.0), parity.f1 or (1.0, 1.0)
     change = abs(widths[1] / widths[0] - 1)
-    unguarded = precision == "int8" and (parity.f1 is None or parity.median_width_px is None)
+    told = parity.f1 is not None and parity.f1[0] > 0 and parity.median_width_px is not None  # 0 cannot fall
     faults = {
         f"probabilities by {parity.largest_difference:.2g} (allowed {limits.largest_difference:g})":
             parity.largest_difference > limits.largest_difference,
@@ -202,7 +204,7 @@ def refuse_difference(parity: Parity, precision: str, what: str) -> None:
         f"{parity.found_again:.2%} of the cracks' length is found again (at least {limits.found_again:.1%})":
             parity.found_again < limits.found_again,
         f"F1 falls from {f1[0]:.4f} to {f1[1]:.4f} (allowed {limits.f1_loss:g})": f1[0] - f1[1] > limits.f1_loss,
-        "no labelled cracks were shown that would tell": unguarded,
+        "no labelled cracks were shown that would tell": precision == "int8" and not told,
     }  # fmt: skip
     found = [fault for fault, true in faults.items() if true]
     if found:

@@ -25,6 +25,13 @@ DRAWN_SIZES_PX = (
     (64, 192), (160, 120), (120, 160), (87, 87), (136, 151), (80, 50), (144, 144), (55, 111), (176, 100), (256, 256),
 )  # fmt: skip
 NOT_LABELLED = 255
+WALLS = {
+    "brick red": (203, 148, 138),
+    "ochre": (198, 168, 123),
+    "moss": (158, 188, 143),
+    "bluish": (133, 163, 193),
+}
+"""Colours of drawn walls, RGB, all as bright: on grey ones a file that has taken red for blue says the same."""
 
 
 class Picture(NamedTuple):
@@ -108,9 +115,10 @@ def cut_to(picture: Picture, size_px: tuple[int, int] | None) -> Picture:
 
 
 def drawn_photo(height_px: int, width_px: int, *, seed: int) -> NDArray[np.uint8]:
-    """A grainy wall with one dark wandering line, uint8 RGB (h, w, 3)."""
+    """A grainy wall of one of the colours of `WALLS` with one dark wandering line, uint8 RGB (h, w, 3)."""
     rng = np.random.default_rng(seed)
-    wall = rng.normal(165, 14, (height_px, width_px, 1)) + rng.normal(0, 4, (height_px, width_px, 3))
+    wall = rng.normal(0, 14, (height_px, width_px, 1)) + rng.normal(0, 4, (height_px, width_px, 3))
+    wall += list(WALLS.values())[seed % len(WALLS)]
     rows = height_px / 2 + np.cumsum(rng.normal(0, 1.2, width_px))
     distance = np.abs(np.arange(height_px)[:, None] - rows[None, :])
     wall -= 110 * np.clip(2.5 - distance, 0, 1)[..., None]

@@ -6,6 +6,7 @@ import hashlib
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,8 @@ __all__ = [
 
 LEFTOVER = ".crackwise-*.part"
 """What an unfinished output is called, in the folder of the finished one."""
+ABANDONED_S = 24 * 3600.0
+"""An unfinished output that has not changed for so long is nobody's any more."""
 
 
 def write_atomically(path: str | Path, content: bytes | Iterable[bytes]) -> None:
@@ -70,12 +73,16 @@ def unfinished(folder: Path) -> Iterator[tuple[Path, BinaryIO]]:
 def appearing(path: Path) -> Iterator[Path]:
     """Where to write a file meanwhile, and others that it names beside it; at the end all appear, ``path`` last.
 
+    Others may write into the folder at the same time: of what is unfinished there only what nobody has touched for a
+    day is deleted.
+
     Raises:
         CrackwiseError: the folder cannot be written to, or the disk is full; then none appears.
     """
     part = path.parent / LEFTOVER.replace("*", secrets.token_hex(8))
     try:
         part.mkdir(parents=True)
+        remove_leftovers(path.parent, unchanged_s=ABANDONED_S)
         yield part / path.name
         for file in sorted(part.iterdir(), key=lambda file: file.name == path.name):
             with file.open("rb") as written:
@@ -141,13 +148,26 @@ def refuse_unwritable(folder: Path) -> None:
         raise CrackwiseError(f"Cannot write into {str(folder)!r}: permission denied. Choose another folder.")
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Delete what a killed program left unfinished in ``folder`` itself, not below it."""
+def remove_leftovers(folder: Path, *, unchanged_s: float = 0) -> None:
+    """Delete what a killed program left unfinished in ``folder`` itself, not below it.
+
+    Where another may be at work, ``unchanged_s`` spares what it has changed in that time.
+    """
     for part in folder.glob(LEFTOVER):
+        if unchanged_s and time.time() - last_change_s(part) < unchanged_s:
+            continue
         if part.is_dir():
             shutil.rmtree(part, ignore_errors=True)
         else:
             part.unlink(missing_ok=True)
+
+
+def last_change_s(path: Path) -> float:
+    """When a file, or a folder or anything in it, changed last, Unix time; now, where it goes as one looks."""
+    try:
+        return max(each.lstat().st_mtime for each in (path, *path.rglob("*")))
+    except FileNotFoundError:
+        return time.time()
 
 
 def sha256_of(path: Path) -> str:

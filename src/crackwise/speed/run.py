@@ -35,11 +35,11 @@ def benchmark(
     subjects = subjects_of(models, runtimes)
     cores = os.cpu_count() or 1
     asked = Asked(size_px, threads, max(cores // threads, 1), rounds)
+    predictors = [open_subject(subject, threads=threads) for subject in subjects]
     grown_mib = []
     for subject in subjects:
         say(f"memory of {without_secrets(subject.model)}")
         grown_mib.append(peak_growth_mib(subject, side_px=size_px, threads=threads))
-    predictors = [open_subject(subject, threads=threads) for subject in subjects]
     say(f"{rounds} rounds of {len(predictors)} models")
     before = load_average()
     timings = time_in_turns(predictors, drawn_photo(size_px, size_px, seed=0), rounds=rounds, callers=asked.callers)

@@ -15,9 +15,18 @@ from crackwise.errors import ImageError
 from crackwise.imaging.image import read_image
 from crackwise.imaging.jpeg import decode_jpeg
 
-__all__ = ["Arrival", "Counts", "Shot", "pixels_of"]
+__all__ = ["Arrival", "Counts", "Filed", "Shot", "pixels_of"]
 
-Shot = bytes | Path | NDArray[np.uint8] | None
+
+class Filed(NamedTuple):
+    """A finished picture of a folder."""
+
+    path: Path
+    changed_ns: int
+    """Last change of the file or its name, Unix time."""
+
+
+Shot = bytes | Filed | NDArray[np.uint8] | None
 """A JPEG, a file, or RGB pixels (h, w, 3). No bytes: it came damaged. None: passed over, to be counted only."""
 
 MOST_MEGAPIXELS = 100.0
@@ -31,7 +40,7 @@ class Arrival(NamedTuple):
     """Of all that came, from 1; gaps are pictures that were dropped or passed over."""
     time_s: float
     """When it came, Unix time."""
-    shot: bytes | Path | NDArray[np.uint8]
+    shot: bytes | Filed | NDArray[np.uint8]
 
 
 @dataclass(slots=True)
@@ -54,14 +63,14 @@ class Counts:
         return asdict(self)
 
 
-def pixels_of(shot: bytes | Path | NDArray[np.uint8]) -> NDArray[np.uint8]:
+def pixels_of(shot: bytes | Filed | NDArray[np.uint8]) -> NDArray[np.uint8]:
     """RGB (h, w, 3), decoded strictly.
 
     Raises:
         ImageError: damaged, cut short or too large.
     """
-    if isinstance(shot, Path):
-        return read_image(shot, max_megapixels=MOST_MEGAPIXELS)
+    if isinstance(shot, Filed):
+        return read_image(shot.path, max_megapixels=MOST_MEGAPIXELS)
     if not isinstance(shot, bytes):
         return shot
     try:

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from crackwise import __version__
+from crackwise.errors import printable
 from crackwise.measure import Crack
 from crackwise.predictor import Predictor
-from crackwise.watch.arrival import Counts
+from crackwise.watch.arrival import Arrival, Counts, Filed
 from crackwise.watch.looks import Look
 from crackwise.watch.record import FRAME_SCHEMA, SUMMARY_SCHEMA
 from crackwise.watch.tracks import Followed, Tracker
@@ -28,6 +29,7 @@ def line_of(look: Look, followed: Followed, counts: Counts, tracker: Tracker) ->
     return {
         "schema": FRAME_SCHEMA,
         "frame": arrival.number,
+        **file_of(arrival),
         "time": timestamp(arrival.time_s),
         "latency_ms": round(1000 * (time.time() - arrival.time_s), 1),
         "width_px": width,
@@ -41,6 +43,13 @@ def line_of(look: Look, followed: Followed, counts: Counts, tracker: Tracker) ->
         "last_track": tracker.last_id,
         "counts": counts.to_dict(),
     }
+
+
+def file_of(arrival: Arrival) -> dict[str, Any]:
+    """Which file of a folder it was, and as it stood when; empty where it came from elsewhere."""
+    if not isinstance(arrival.shot, Filed):
+        return {}
+    return {"file": printable(arrival.shot.path.name), "file_changed_ns": arrival.shot.changed_ns}
 
 
 def crack_of(crack: Crack, track: int) -> dict[str, Any]:

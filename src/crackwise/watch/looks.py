@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from threading import Event
 from typing import NamedTuple
 
@@ -18,7 +17,7 @@ from crackwise.errors import ImageError, ModelError
 from crackwise.imaging.image import Photo
 from crackwise.inspection import Inspection, inspect_photo
 from crackwise.predictor import Predictor
-from crackwise.watch.arrival import Arrival, Counts, pixels_of
+from crackwise.watch.arrival import Arrival, Counts, Filed, pixels_of
 from crackwise.watch.economy import Throttle
 from crackwise.watch.feed import arrivals
 from crackwise.watch.motion import Glance, glance, is_still, scene_shift
@@ -104,7 +103,7 @@ def see(arrival: Arrival, before: Glance | None, counts: Counts, say: Say) -> tu
         pixels = pixels_of(arrival.shot)
     except ImageError as error:
         counts.damaged += 1
-        if isinstance(arrival.shot, Path):
+        if isinstance(arrival.shot, Filed):
             say(str(error))
         return None
     now = glance(pixels)

@@ -29,6 +29,9 @@ class Earlier(NamedTuple):
     counts: Counts
     last_track: int
     cracks: int
+    taken: dict[str, int]
+    """The newest files of a folder that have a line: their names as they stand there, and when they had changed last
+    (Unix time, ns)."""
 
 
 class Record:
@@ -94,13 +97,17 @@ def resume(lines: BinaryIO, path: Path) -> Earlier:
     start = max(0, end - LONGEST_LINE_BYTES)
     lines.seek(start)
     *earlier, broken = lines.read().split(b"\n")
+    line: dict[str, Any] = {"counts": {}, "last_track": 0, "cracks_so_far": 0}
+    taken = {}
     try:
-        if not broken.startswith(BEGINNING[: len(broken)]):
+        whole = earlier[start > 0 :]  # the first begins before what was read
+        if len(whole) < min(1, len(earlier)) or not broken.startswith(BEGINNING[: len(broken)]):
             raise ValueError
-        line: dict[str, Any] = (
-            json.loads(earlier[-1]) if earlier else {"counts": {}, "last_track": 0, "cracks_so_far": 0}
-        )
-        stopped = Earlier(Counts(**line["counts"]), line["last_track"], line["cracks_so_far"])
+        for text in whole:
+            line = json.loads(text)
+            if "file" in line:
+                taken[line["file"]] = line["file_changed_ns"]
+        stopped = Earlier(Counts(**line["counts"]), line["last_track"], line["cracks_so_far"], taken)
     except (ValueError, LookupError, TypeError) as error:
         lines.close()
         raise CrackwiseError(

@@ -107,7 +107,7 @@ def watch(
             return summary
 
         try:
-            for look in looks(source, predictor, settings, counts, stop, say):
+            for look in looks(source.after(record.earlier.taken), predictor, settings, counts, stop, say):
                 followed = tracker.follow(look.inspection.cracks, look.inspection.shape, look.shift_px)
                 line = line_of(look, followed, counts, tracker)
                 record.add(line, {kind: PICTURES[kind].draw(look, followed) for kind in settings.save})

@@ -63,7 +63,15 @@ def export(
         model, precision=precision, parity_on=parity_on or (), calibrate_on=calibrate_on or (), root=root
     )
     exported = export_model(
-        model, to, out, precision=precision, fixed_px=fixed_px, shown=proof.shown, calibration=proof.calibration
+        model,
+        to,
+        out,
+        precision=precision,
+        fixed_px=fixed_px,
+        shown=proof.shown,
+        calibration=proof.calibration,
+        asked=[word for reference in parity_on or () for word in ("--parity-on", reference)]
+        + (["--root", str(root)] if root else []),
     )
     typer.echo("\n".join(summary(exported)))
 

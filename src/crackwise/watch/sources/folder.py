@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import heapq
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from threading import Event
+from types import MappingProxyType
 from typing import NamedTuple
 
-from crackwise.errors import StreamError
+from crackwise.errors import StreamError, printable
 from crackwise.imaging.image import SUFFIXES
+from crackwise.watch.arrival import Filed
 
 __all__ = ["read_folder"]
 
@@ -28,8 +30,17 @@ class Found(NamedTuple):
     size: int
 
 
-def read_folder(folder: Path, stop: Event, *, poll_s: float = POLL_S) -> Iterator[Path]:
+NOTHING = Found(0, "", 0)
+"""Comes before every file."""
+
+
+def read_folder(
+    folder: Path, stop: Event, *, taken: Mapping[str, int] = MappingProxyType({}), poll_s: float = POLL_S
+) -> Iterator[Filed]:
     """Pictures of a folder (not below it), those there already first, until ``stop`` is set.
+
+    It goes on after the newest of the files that were ``taken``: their printable names, and when they had changed last
+    (Unix time, ns). One that has changed since is another file.
 
     A file is finished when it has not changed between two looks; one that changes later comes again. Hidden files, and
     files not named like pictures, are passed over: who writes slowly should write ``.name`` and rename.
@@ -37,7 +48,7 @@ def read_folder(folder: Path, stop: Event, *, poll_s: float = POLL_S) -> Iterato
     Raises:
         StreamError: the folder is gone or cannot be listed.
     """
-    last = Found(0, "", 0)
+    last = max((file for file in look(folder) if taken.get(printable(file.name)) == file.changed_ns), default=NOTHING)
     before: frozenset[Found] = frozenset()
     while not stop.is_set():
         found = heapq.nsmallest(LOOKED_AT, (file for file in look(folder) if file > last))
@@ -47,7 +58,7 @@ def read_folder(folder: Path, stop: Event, *, poll_s: float = POLL_S) -> Iterato
                 break
             last = file
             settled += 1
-            yield folder / file.name
+            yield Filed(folder / file.name, file.changed_ns)
         before = frozenset(found)
         if settled < LOOKED_AT:
             stop.wait(poll_s)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from threading import Event
 
 from crackwise.errors import StreamError, printable, without_secrets
 from crackwise.watch.arrival import Shot
@@ -23,12 +22,18 @@ class Source:
 
     name: str
     """As it may be shown and stored."""
-    open: Callable[[Event], Iterator[Shot]]
+    open: Callable[..., Iterator[Shot]]
     """Its pictures from now on, until the event is set. Ends where there are no more; raises StreamError."""
     live: bool
     """Whether pictures come when they come: the newest wins, and a stream that is lost is looked for again."""
     own_pace: bool = False
     """Whether it keeps to a rate of frames by itself."""
+    of_files: bool = False
+    """Whether `open` can go on after files that were ``taken`` earlier."""
+
+    def after(self, taken: Mapping[str, int]) -> Source:
+        """The same, from where an earlier watch stopped that took these files, where it is of files."""
+        return replace(self, open=partial(self.open, taken=taken)) if self.of_files else self
 
 
 def find_source(text: str, *, fps: float | None = None) -> Source:
@@ -51,7 +56,7 @@ def find_source(text: str, *, fps: float | None = None) -> Source:
         raise StreamError(f"Cannot watch {shown!r}: addresses begin with http://, https://, rtsp:// or rtsps://.")
     path = Path(text)
     if path.is_dir():
-        return Source(shown, partial(read_folder, path), live=False)
+        return Source(shown, partial(read_folder, path), live=False, of_files=True)
     if path.is_file():
         return Source(shown, partial(read_film, text, fps=fps), live=False, own_pace=True)
     raise StreamError(
