@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from crackwise.backends.recard import copy_with_card
 from crackwise.explain.layers import choose_layer, layers_of
@@ -48,6 +49,43 @@ class Pyramid(nn.Module):
 def test_the_deepest_block_that_still_tells_places_is_read(coarsest_px: float, name: str) -> None:
     net = Pyramid()
     layers = layers_of(net, torch.rand(1, 3, 64, 96).requires_grad_())
+    assert choose_layer(net, layers, None, coarsest_px=coarsest_px).name == name
+
+
+class TokenBlock(nn.Module):
+    """A block of tokens (B, N, 4)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(4)
+        self.mix = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
+
+    def forward(self, x_BNC: Tensor) -> Tensor:
+        mixed: Tensor = self.mix(self.norm1(x_BNC))
+        return x_BNC + mixed
+
+
+class TokenPyramid(nn.Module):
+    """Tokens that stand for 16 and then for 32 px, both read by the head."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.start = nn.Conv2d(3, 4, 16, 16)
+        self.encoder = nn.ModuleList([TokenBlock() for _ in range(4)])
+
+    def forward(self, image_BCHW: Tensor) -> Tensor:
+        maps = self.start(image_BCHW)
+        fine = self.encoder[1](self.encoder[0](maps.flatten(2).mT))
+        maps = fine.mT.reshape(maps.shape)
+        coarse = self.encoder[3](self.encoder[2](F.avg_pool2d(maps, 2).flatten(2).mT))
+        return fine.sum() + coarse.sum()
+
+
+@pytest.mark.parametrize(("coarsest_px", "name"), [(math.inf, "encoder.3.norm1"), (FINE_PX, "encoder.1.norm1")])
+def test_tokens_tell_places_as_finely_as_there_are_many(coarsest_px: float, name: str) -> None:
+    net = TokenPyramid()
+    layers = layers_of(net, torch.rand(1, 3, 64, 96).requires_grad_())
+    assert [layers[f"encoder.{n}.norm1"].stride_px for n in range(4)] == [16, 16, 32, 32]
     assert choose_layer(net, layers, None, coarsest_px=coarsest_px).name == name
 
 

@@ -32,7 +32,7 @@ class Layer(NamedTuple):
     calls: int
     """How often it runs for one picture."""
     stride_px: float
-    """Rows of the picture to one of its map; 0 for tokens."""
+    """Rows of the picture to one of its map; of tokens the side of a square that each stands for, near enough."""
 
 
 def layers_of(net: nn.Module, image_1CHW: Tensor) -> dict[str, Layer]:
@@ -60,16 +60,21 @@ def layers_of(net: nn.Module, image_1CHW: Tensor) -> dict[str, Layer]:
             handle.remove()
     gradients = torch.autograd.grad(answer.sum(), list(outputs.values()), allow_unused=True) if outputs else ()
     return {
-        name: layer_of(name, modules[name], output, calls[name], image_1CHW.shape[-2])
+        name: layer_of(name, modules[name], output, calls[name], (image_1CHW.shape[-2], image_1CHW.shape[-1]))
         for (name, output), gradient in zip(outputs.items(), gradients, strict=True)
         if gradient is not None
     }
 
 
-def layer_of(name: str, module: nn.Module, output: Tensor, calls: int, height_px: int) -> Layer:
-    """What is to know of a layer by its output."""
+def layer_of(name: str, module: nn.Module, output: Tensor, calls: int, size_px: tuple[int, int]) -> Layer:
+    """What is to know of a layer by its output for a picture of that height and width."""
+    height_px, width_px = size_px
     last = has_channels_last(module, output)
-    return Layer(name, tuple(output.shape), last, calls, 0.0 if last else height_px / output.shape[-2])
+    if output.ndim == 3:
+        stride_px = math.sqrt(height_px * width_px / output.shape[1])
+    else:
+        stride_px = height_px / output.shape[1 if last else 2]
+    return Layer(name, tuple(output.shape), last, calls, stride_px)
 
 
 def has_channels_last(module: nn.Module, output: Tensor) -> bool:
