@@ -61,8 +61,7 @@ def calibrate(
 
     with needs_extra("lab"):
         from crackwise.data.folder import open_items
-    source = source_path(model)
-    refuse_place(source, out)
+    refuse_place(source_path(model), out)
     sets = {reference: sample_pictures(open_items(reference, root), most, seed) for reference in data}
     found = fit(
         load_predictor(model),
@@ -73,7 +72,7 @@ def calibrate(
         on_test_data=on_test_data,
         seed=seed,
     )
-    copy_with_card(source, found.card, out)
+    copy_with_card(source_path(model), found.card, out)
     typer.echo("\n".join(summary(found)))
     typer.echo(f"Wrote {out}.")
 
