@@ -16,6 +16,8 @@ from skimage.morphology import skeletonize, thin
 
 __all__ = ["TIP", "Chain", "Graph", "skeleton_graph"]
 
+Thinning = Callable[[NDArray[np.bool_]], NDArray[np.bool_]]
+
 TIP = -1
 """Where a chain ends free, instead of the number of a junction."""
 TILE_PX = 128
@@ -122,32 +124,44 @@ class TileSkeleton(NamedTuple):
     points: NDArray[np.int64]
     radii: NDArray[np.float64]
     """Half widths of the mask there."""
-    eaten: bool
-    """Part of the mask is left without one."""
+    eaten: NDArray[np.int64]
+    """(m, 2) pixels of the mask, here or near, that are left without a skeleton."""
 
 
 def skeleton_points(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.float64]] | None:
     """Skeleton pixels (n, 2), in reading order, and the half width of the mask at each; None where it is too wide.
 
     That of Zhang and Suen (1984), which is twenty times faster than that of Guo and Hall (1989), but eats lines of even
-    width that fall at 45 degrees: if it does so anywhere, theirs is taken everywhere.
-
-    Works on the occupied tiles only. A skeleton pixel depends on pixels within about twice the half width; the halo
-    of every tile holds that, so the result is the skeleton of the whole mask.
+    width that fall at 45 degrees: components in which it does so get theirs.
     """
-    for thinning in (skeletonize, thin):
-        tiles = []
-        for top, left in occupied_tiles(mask):
-            tile = next(filter(None, (tile_skeleton(mask, top, left, halo, thinning) for halo in HALOS_PX)), None)
-            if tile is None:
-                return None
-            tiles.append(tile)
-        if not any(tile.eaten for tile in tiles):
-            break
+    tiles = tile_skeletons(mask, skeletonize)
+    eaten = np.concatenate([np.empty((0, 2), np.int64), *(tile.eaten for tile in tiles or ())])
+    if tiles is not None and len(eaten):
+        _, numbers = cv2.connectedComponents(mask.view(np.uint8))
+        part = np.isin(numbers, np.unique(numbers[tuple(eaten.T)]))
+        others, again = tile_skeletons(mask & ~part, skeletonize), tile_skeletons(part, thin)
+        tiles = None if others is None or again is None else [*others, *again]
+    if tiles is None:
+        return None
     points = np.concatenate([np.empty((0, 2), np.int64), *(tile.points for tile in tiles)])
     radii = np.concatenate([np.empty(0), *(tile.radii for tile in tiles)])
     order = np.lexsort((points[:, 1], points[:, 0]))
     return points[order], radii[order]
+
+
+def tile_skeletons(mask: NDArray[np.bool_], thinning: Thinning) -> list[TileSkeleton] | None:
+    """The skeleton of a mask in the pieces that its tiles hold; None where it is too wide.
+
+    Works on the occupied tiles only. A skeleton pixel depends on pixels within about twice the half width; the halo
+    of every tile holds that, so the result is the skeleton of the whole mask.
+    """
+    tiles = []
+    for top, left in occupied_tiles(mask):
+        tile = next(filter(None, (tile_skeleton(mask, top, left, halo, thinning) for halo in HALOS_PX)), None)
+        if tile is None:
+            return None
+        tiles.append(tile)
+    return tiles
 
 
 def occupied_tiles(mask: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
@@ -157,9 +171,7 @@ def occupied_tiles(mask: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
         yield from ((top, int(left) * TILE_PX) for left in np.unique(columns // TILE_PX))
 
 
-def tile_skeleton(
-    mask: NDArray[np.bool_], top: int, left: int, halo: int, thinning: Callable[[NDArray[np.bool_]], NDArray[np.bool_]]
-) -> TileSkeleton | None:
+def tile_skeleton(mask: NDArray[np.bool_], top: int, left: int, halo: int, thinning: Thinning) -> TileSkeleton | None:
     """The skeleton of a tile; None: too wide."""
     row, column = max(top - halo, 0), max(left - halo, 0)
     window = mask[row : top + TILE_PX + halo, column : left + TILE_PX + halo]
@@ -176,14 +188,15 @@ def tile_skeleton(
     inside = np.flatnonzero(skeleton)
     points = np.column_stack(np.divmod(inside, filled.shape[1])) + np.array((row, column))
     own = ((points >= (top, left)) & (points < (top + TILE_PX, left + TILE_PX))).all(axis=1)
-    return TileSkeleton(points[own], distance.ravel()[inside[own]] - 0.5, is_eaten(distance, skeleton))
+    eaten = np.argwhere(eaten_of(distance, skeleton) & (padded > 0)) + np.array((row, column))
+    return TileSkeleton(points[own], distance.ravel()[inside[own]] - 0.5, eaten if len(eaten) > SPECK_PX else eaten[:0])
 
 
-def is_eaten(distance: NDArray[np.float32], skeleton: NDArray[np.bool_]) -> bool:
-    """Whether middles of a mask, whose pixels are so far from its border, are left without a skeleton near them."""
+def eaten_of(distance: NDArray[np.float32], skeleton: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Middles of a mask (h, w), whose pixels are so far from its border, without a skeleton near them."""
     away = cv2.distanceTransform((~skeleton).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_3)
     middles = (distance > 0) & (distance >= cv2.dilate(distance, AROUND))
-    return bool(np.count_nonzero(middles & (away > distance + NEAR_PX)) > SPECK_PX)
+    return np.asarray(middles & (away > distance + NEAR_PX))
 
 
 def neighbour_pairs(points: NDArray[np.int64], stride: int) -> NDArray[np.int64]:
