@@ -29,10 +29,10 @@ COLUMNS = {
     "conglomerate_walls:test": ("f1@2",),
     "cfd": ("f1@2",),
     "noncrack_walls:test": ("false_alarm_share_50px",),
-    "deepcrack:test, noise dark": ("pooled_crack_iou",),
-    "deepcrack:test, noise blur": ("pooled_crack_iou",),
-    "cfd, noise dark": ("f1@2",),
-    "cfd, noise blur": ("f1@2",),
+    "deepcrack:test, dark": ("pooled_crack_iou",),
+    "deepcrack:test, blur": ("pooled_crack_iou",),
+    "cfd, dark": ("f1@2",),
+    "cfd, blur": ("f1@2",),
 }
 NAMES = {"pooled_crack_iou": "IoU", "f1@2": "F1@2", "false_alarm_share_50px": "alarms"}
 
