@@ -93,6 +93,7 @@ def plot(record: dict[str, Any]) -> bytes:
         axes.errorbar(cost, score["value"], ends, fmt="o", capsize=3, color=SERIES[i % len(SERIES)])
         axes.annotate(row["run"], (cost, score["value"]), xytext=(7, 5), textcoords="offset points", fontsize=9)
     axes.set_xscale("log")
+    axes.margins(x=0.15)
     axes.set_xlabel("processor milliseconds at 448 x 448 px, one thread, ONNX Runtime f32")
     axes.set_ylabel("crack IoU, deepcrack:test")
     return to_png(figure)
