@@ -14,7 +14,7 @@ from crackwise.errors import ImageError, ModelError, ScaleUnknownError
 from crackwise.imaging.image import Photo, check_header, decode_photo
 from crackwise.imaging.overlay import draw_overlay, encode_jpeg, encode_mask
 from crackwise.imaging.scale import parse_scale
-from crackwise.inspection import Inspection, inspect_photo
+from crackwise.inspection import Inspection, inspect_photo, mask_of, predict_photo
 from crackwise.predictor import Predictor
 from crackwise.serve.upload import Upload
 from crackwise.strict import Strict
@@ -61,11 +61,6 @@ class Part(NamedTuple):
     content: bytes
 
 
-def mask_of(_: Photo, inspection: Inspection) -> bytes:
-    """As ``masks/``."""
-    return encode_mask(inspection.mask)
-
-
 def overlay_of(photo: Photo, inspection: Inspection) -> bytes:
     """As ``overlays/``."""
     lines = {str(crack.id): crack.centreline for crack in inspection.cracks}
@@ -73,7 +68,7 @@ def overlay_of(photo: Photo, inspection: Inspection) -> bytes:
 
 
 PICTURES: dict[str, tuple[str, str, Callable[[Photo, Inspection], bytes]]] = {
-    "mask": (".png", "image/png", mask_of),
+    "mask": (".png", "image/png", lambda _, inspection: encode_mask(inspection.mask)),
     "overlay": (".jpg", "image/jpeg", overlay_of),
 }
 """Name of a picture to its suffix, type and maker."""
@@ -98,6 +93,9 @@ def inspect_one(upload: Upload, options: Options, predictor: Predictor) -> list[
     """
     try:
         photo = decode_photo(upload.content, upload.name)
+        if options.answer == "mask":  # for which nothing need be measured
+            seen = predict_photo(photo.pixels, predictor, threshold=options.threshold)
+            return [Part("mask", ".png", "image/png", encode_mask(mask_of(seen.probabilities, seen.threshold)))]
         inspection = inspect_photo(
             photo, predictor, source=upload.name, mm_per_px=options.mm_per_px, threshold=options.threshold
         )
