@@ -42,8 +42,8 @@ def inspect_batch(
     Where nothing is measured the table is ``masks.csv``; where not everything is written there is no report. A
     photograph that cannot be used is an entry with an error; the rest goes on. ``on_entry`` hears of each in turn.
 
-    ``workers`` above 1 predict at once, each another photograph, and the predictor is called from several threads; one
-    more photograph is read or written meanwhile. What is written does not depend on it.
+    ``workers`` above 1 predict at once, each another photograph, and the predictor is called from several threads; two
+    more photographs are read or written meanwhile. What is written does not depend on it.
 
     Raises:
         CrackwiseError: an output cannot be written, or would overwrite a photograph.
