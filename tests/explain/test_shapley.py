@@ -53,6 +53,19 @@ def test_few_features_get_what_all_orders_give_them(k: int) -> None:
     np.testing.assert_allclose(shares.phi, by_all_orders(game, k), atol=1e-9)
 
 
+def test_captums_kernelshap_comes_to_the_same() -> None:
+    captum, torch = pytest.importorskip("captum.attr"), pytest.importorskip("torch")
+    game, k = crooked(5, 4), 5
+
+    def forward(there: torch.Tensor) -> torch.Tensor:
+        return torch.tensor([game(row > 0) for row in there.numpy()])
+
+    torch.manual_seed(0)
+    theirs = captum.KernelShap(forward).attribute(torch.ones(1, k), torch.zeros(1, k), n_samples=3000)
+    ours = kernel_shap(game, k).phi
+    np.testing.assert_allclose(ours, theirs[0].numpy(), atol=0.05 * np.abs(ours).max())
+
+
 @pytest.mark.parametrize("samples", [20, 60, 150])
 def test_drawn_coalitions_come_near_and_keep_the_sum(samples: int) -> None:
     game = crooked(8, 1)
