@@ -88,6 +88,7 @@ def test_a_folder_of_patches_is_a_set_that_keeps_the_photograph(
     with (out / "index.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 9
+    assert {row["group"] for row in rows} == {f"../walls/photo{i}" for i in range(3)}  # both folders may be moved
     for row in rows:
         top, left = int(row["top"]), int(row["left"])
         cutout = read_image(source[row["source"]].image)[top : top + SIZE, left : left + SIZE]

@@ -188,6 +188,9 @@ def test_a_split_file_is_read_as_written(tmp_path: Path) -> None:
         "images/0.png,set/photo0,train",
     ]
     assert read_split(tmp_path / "mine.csv")["images/3.png"] == "test"
+    plain = [item._replace(group=(tmp_path / "images" / item.name).as_posix()) for item in pictures]
+    write_split(tmp_path / "plain.csv", plain, ("train", "train", "test", "test"), tmp_path)
+    assert str(tmp_path) not in (tmp_path / "plain.csv").read_text()
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -154,7 +155,20 @@ def read_index(folder: Path) -> Iterator[Entry]:
             else:
                 image = folder / row["split"] / row["label"] / row["image"]
                 mask = shown_by_folder(image, OWN_CLASSES)
-            yield Entry(image, mask, part_name(row["split"]), row.get("group") or "")
+            yield Entry(image, mask, part_name(row["split"]), read_group(row.get("group") or "", folder))
+
+
+def written_group(group: str, folder: Path) -> str:
+    """A group as a file in ``folder`` keeps it: that of a folder in no catalogue is a path, told from there."""
+    place, there = Path(group), folder.absolute()
+    if not place.is_absolute() or place.anchor != there.anchor:
+        return group
+    return Path(os.path.relpath(place, there)).as_posix()
+
+
+def read_group(written: str, folder: Path) -> str:
+    """What `written_group` was given."""
+    return Path(os.path.normpath(folder / written)).as_posix() if written.startswith("../") else written
 
 
 def declared(folder: Path, layouts: Sequence[Layout]) -> Iterator[Entry]:

@@ -16,6 +16,7 @@ import simplejpeg
 from numpy.typing import NDArray
 
 from crackwise.data.folder import Item, read_target
+from crackwise.data.layout import written_group
 from crackwise.data.masks import OF_PICTURES
 from crackwise.data.sample import NOT_LABELLED
 from crackwise.errors import DataError
@@ -147,10 +148,10 @@ def write_patches(folder: Path, patches: Sequence[Patch], *, form: str = "png") 
         raise DataError(f"No format {form!r} for patches; there are {', '.join(FORMATS)}.")
     if not patches:
         raise DataError("No window shows enough of a crack, or none at all: lower --min-share or --size.")
-    write_folder(folder, encoded(sorted(patches, key=lambda patch: patch.stem), form))
+    write_folder(folder, encoded(sorted(patches, key=lambda patch: patch.stem), form, folder))
 
 
-def encoded(patches: Iterable[Patch], form: str) -> Iterator[tuple[str, bytes]]:
+def encoded(patches: Iterable[Patch], form: str, folder: Path) -> Iterator[tuple[str, bytes]]:
     """File names below the folder, and contents; the index comes last."""
     index = io.StringIO(newline="")
     rows = csv.writer(index, lineterminator="\n")
@@ -163,7 +164,7 @@ def encoded(patches: Iterable[Patch], form: str) -> Iterator[tuple[str, bytes]]:
         name = f"{patch.stem}{FORMATS[form]}"
         yield f"{patch.part}/{patch.label}/{name}".removeprefix("/"), encode(window, form)
         place = (patch.top, patch.left, f"{patch.share:.5f}")
-        rows.writerow([patch.part, name, patch.label, patch.item.group, source, *place])
+        rows.writerow([patch.part, name, patch.label, written_group(patch.item.group, folder), source, *place])
     yield "index.csv", index.getvalue().encode()
 
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from crackwise.data.fingerprint import fingerprint, same_pictures
+from crackwise.data.layout import written_group
 from crackwise.data.photograph import compiled_photo
 from crackwise.errors import DataError
 
@@ -119,7 +120,8 @@ def write_split(file: Path, items: Sequence[Item], parts: Sequence[str], root: P
     text = io.StringIO(newline="")
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(["image", "group", "split"])
-    rows.writerows([i.image.relative_to(root).as_posix(), i.group, p] for i, p in zip(items, parts, strict=True))
+    for item, part in zip(items, parts, strict=True):
+        rows.writerow([item.image.relative_to(root).as_posix(), written_group(item.group, root), part])
     file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_name(f".{file.name}.partial")
     partial.write_text(text.getvalue(), encoding="utf-8")
