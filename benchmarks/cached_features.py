@@ -26,10 +26,10 @@ import torch
 import yaml
 from torch.utils.data import Dataset
 
+from crackwise.allocator import keep_freed_memory
 from crackwise.data.feed import CrackDataModule
 from crackwise.data.sample import Sample
 from crackwise.losses import build_loss
-from crackwise.training.allocator import keep_freed_memory
 from crackwise.training.card import tiling_of
 from crackwise.training.frozen.features import plan_features
 from crackwise.training.load import network_of

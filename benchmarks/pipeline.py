@@ -31,6 +31,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from crackwise.allocator import keep_freed_memory
 from crackwise.backends import load_predictor, source_path
 from crackwise.backends.shown import drawn_photo
 from crackwise.batch import Settings, inspect_batch, name_outputs
@@ -221,6 +222,7 @@ def main() -> None:
     parser.add_argument("--large", type=int, default=6, help="photographs of 12 megapixels")
     parser.add_argument("--case", default="", help="only those whose title holds this")
     options = parser.parse_args()
+    keep_freed_memory(shared=True)  # as `crackwise inspect` does
     machine = describe_machine()
     print(f"{machine['processor']}, {machine['cores']} cores, {machine['versions']}, load {load_average()}")
     with tempfile.TemporaryDirectory(dir=".", prefix="scratch-") as folder:

@@ -16,9 +16,9 @@ import time
 
 import torch
 
+from crackwise.allocator import keep_freed_memory
 from crackwise.losses import LossConfig, build_loss
 from crackwise.models import build_model
-from crackwise.training.allocator import keep_freed_memory
 
 ROUNDS = 3
 WAYS = ("plain", "kept")

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from crackwise.allocator import keep_freed_memory
 from crackwise.backends import load_predictor
 from crackwise.data.folder import open_items
 from crackwise.evaluation.answers.view import Question
@@ -28,7 +29,6 @@ from crackwise.evaluation.repeats import estimate_difference, estimate_mean
 from crackwise.imaging.files import write_atomically
 from crackwise.models import count_parameters
 from crackwise.tally import Tally
-from crackwise.training.allocator import keep_freed_memory
 from crackwise.training.card import read_card
 from crackwise.training.load import network_of
 from crackwise.training.recipe import Recipe, load_recipe

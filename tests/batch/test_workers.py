@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from crackwise.batch import Settings, find_photos, inspect_batch, name_outputs
-from crackwise.batch.workers import AHEAD, Gate, in_order
+from crackwise.batch.workers import AHEAD, READING, Gate, in_order
 from crackwise.cascade import Cascade
 from crackwise.errors import CrackwiseError
 from crackwise.predictor import ModelCard
@@ -95,19 +95,20 @@ def test_a_cascade_counts_every_photo_by_itself(photos: Path, tmp_path: Path) ->
 
 
 def test_an_interrupt_ends_all_workers_and_leaves_whole_photos(photos: Path, tmp_path: Path) -> None:
-    jobs = name_outputs(find_photos([photos], tmp_path / "out")) * 9
+    found = name_outputs(find_photos([photos], tmp_path / "out"))
+    jobs = [job._replace(stem=f"{turn}-{job.stem}") for turn in range(9) for job in found]
     out, predictor, threads = tmp_path / "out", Darkness(), threading.active_count()
 
     def interrupt(entry: Entry) -> None:
-        if entry.stem == "3":
+        if entry.stem == "0-3":
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         inspect_batch(jobs, out, predictor, Settings(), workers=2, on_entry=interrupt)
-    assert predictor.asked <= 4 + AHEAD * 3
+    assert predictor.asked <= 4 + AHEAD * (2 + READING)
     assert threading.active_count() == threads
     stems = {kind: {path.stem for path in (out / kind).iterdir()} for kind in ("masks", "overlays", "results")}
-    assert stems["masks"] == stems["overlays"] == stems["results"] >= {"0", "1"}
+    assert stems["masks"] == stems["overlays"] == stems["results"] >= {"0-0", "0-1", "0-3"}
     assert not list(out.rglob("*.part"))
     assert not (out / "cracks.csv").exists()
 

@@ -111,12 +111,15 @@ def inspect(
     """Find and measure the cracks on photographs: masks, overlays, results, a table and a report."""
     mm_per_px = read_scale(scale)
     parts = parts_of(only, as_json=as_json, uncertain=uncertain)
+    from crackwise.allocator import keep_freed_memory
     from crackwise.backends import load_predictor
     from crackwise.batch import Settings, find_photos, inspect_batch, name_outputs, read_results
     from crackwise.trust.uncertainty import VIEWS
 
     jobs = name_outputs(find_photos(photos, out))
     workers = min(workers or CORES, len(jobs))
+    if workers > 1:
+        keep_freed_memory(shared=True)  # as much as they hold at once, from the first photographs to the last
     threads = 1 if len(jobs) > 1 else CORES  # not by workers: more threads may change the last bit of a probability
     segmenter = load_predictor(model, threads=threads, prompts=tuple(prompts or ()))
     predictor = behind(screen, segmenter, screen_threshold, threads=threads)

@@ -83,7 +83,7 @@ def train(
     from crackwise.predictor import ModelCard
 
     with needs_extra("lab"):
-        from crackwise.training.allocator import keep_freed_memory
+        from crackwise.allocator import keep_freed_memory
         from crackwise.training.recipe import load_recipe
         from crackwise.training.run import train as run_training
     resolved = load_recipe(recipe, settings or [])

@@ -42,9 +42,9 @@ def sweep(
 ) -> None:
     """Train and judge many runs, and lay them beside each other; a sweep that was stopped goes on where it was."""
     with needs_extra("lab"):
+        from crackwise.allocator import keep_freed_memory
         from crackwise.sweeps.plan import override
         from crackwise.sweeps.run import carry_out, counted, fits, open_order
-        from crackwise.training.allocator import keep_freed_memory
     tracked = [] if mlflow is None else [override("trainer.mlflow", mlflow)]
     order = open_order(page, out, [*(settings or []), *tracked])
     if dry_run:

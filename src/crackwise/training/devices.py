@@ -20,9 +20,9 @@ from lightning.pytorch.strategies import DDPStrategy, FSDPStrategy, Strategy
 from torch import nn
 from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException, start_processes
 
+from crackwise.allocator import keep_freed_memory
 from crackwise.errors import CrackwiseError, ModelError, RecipeError
 from crackwise.models.tuning.anatomy import anatomy_of, named_blocks
-from crackwise.training.allocator import keep_freed_memory
 from crackwise.training.norms import JoinedNorms
 from crackwise.training.recipe import Recipe, TrainerConfig
 

@@ -7,11 +7,12 @@ import platform
 
 import pytest
 
-from crackwise.training.allocator import keep_freed_memory
+from crackwise.allocator import keep_freed_memory
 
 
-def test_glibc_takes_the_settings() -> None:
-    assert keep_freed_memory() == (platform.libc_ver()[0] == "glibc")
+@pytest.mark.parametrize("shared", [False, True])
+def test_glibc_takes_the_settings(shared: bool) -> None:
+    assert keep_freed_memory(shared=shared) == (platform.libc_ver()[0] == "glibc")
 
 
 def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
