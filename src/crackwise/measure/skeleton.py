@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import NamedTuple
 
 import cv2
@@ -135,18 +134,28 @@ def skeleton_points(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray
     width that fall at 45 degrees: components in which it does so get theirs.
     """
     tiles = tile_skeletons(mask, skeletonize)
-    eaten = np.concatenate([np.empty((0, 2), np.int64), *(tile.eaten for tile in tiles or ())])
-    if tiles is not None and len(eaten):
-        _, numbers = cv2.connectedComponents(mask.view(np.uint8))
-        part = np.isin(numbers, np.unique(numbers[tuple(eaten.T)]))
-        others, again = tile_skeletons(mask & ~part, skeletonize), tile_skeletons(part, thin)
-        tiles = None if others is None or again is None else [*others, *again]
     if tiles is None:
         return None
-    points = np.concatenate([np.empty((0, 2), np.int64), *(tile.points for tile in tiles)])
-    radii = np.concatenate([np.empty(0), *(tile.radii for tile in tiles)])
+    eaten = np.concatenate([np.empty((0, 2), np.int64), *(tile.eaten for tile in tiles)])
+    points, radii = all_points(tiles)
+    if len(eaten):
+        _, numbers = cv2.connectedComponents(mask.view(np.uint8))
+        part = np.isin(numbers, np.unique(numbers[tuple(eaten.T)]))
+        again = tile_skeletons(part, thin)
+        if again is None:
+            return None
+        filled = cv2.dilate(part.view(np.uint8), AROUND).view(np.bool_) & ~mask  # pinholes of the part, too
+        stays = ~(part | filled)[tuple(points.T)]
+        more, their_radii = all_points(again)
+        points, radii = np.concatenate((points[stays], more)), np.concatenate((radii[stays], their_radii))
     order = np.lexsort((points[:, 1], points[:, 0]))
     return points[order], radii[order]
+
+
+def all_points(tiles: Sequence[TileSkeleton]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Skeleton pixels (n, 2) of all tiles, and the half width at each (n,)."""
+    points = np.concatenate([np.empty((0, 2), np.int64), *(tile.points for tile in tiles)])
+    return points, np.concatenate([np.empty(0), *(tile.radii for tile in tiles)])
 
 
 def tile_skeletons(mask: NDArray[np.bool_], thinning: Thinning) -> list[TileSkeleton] | None:
@@ -225,11 +234,10 @@ def split_at_junctions(points: NDArray[np.int64], radii: NDArray[np.float64], pa
     degree = np.bincount(ends[:, 0], minlength=n)
     junction_of, centres = number_junctions(points, pairs, degree)
     first = np.concatenate(([0], np.cumsum(degree))).tolist()
-    neighbours, junctions = ends[:, 1].tolist(), junction_of.tolist()
-    lists = [neighbours[a:b] for a, b in pairwise(first)]
+    junctions = junction_of.tolist()
 
     chains = []
-    for path, closed in walk(lists, junctions):
+    for path, closed in walk(ends[:, 1].tolist(), first, junctions):
         start, end = junctions[path[0]], junctions[path[-1]]
         coordinates = points[path].astype(np.float64)
         for place, junction in ((0, start), (-1, end)):
@@ -256,22 +264,27 @@ def number_junctions(
     return junction_of, centres
 
 
-def walk(neighbours: list[list[int]], junctions: list[int]) -> Iterator[tuple[list[int], bool]]:
-    """Every chain as a list of pixel numbers, and whether it is a closed loop."""
-    seen = bytearray(len(neighbours))
+def walk(neighbours: list[int], first: list[int], junctions: list[int]) -> Iterator[tuple[list[int], bool]]:
+    """Every chain as a list of pixel numbers, and whether it is a closed loop.
+
+    ``neighbours`` of pixel i are those from ``first[i]`` up to ``first[i + 1]``.
+    """
+    count = len(junctions)
+    seen = bytearray(count)
 
     def follow(previous: int, here: int) -> list[int]:
         path = [previous, here]
         while junctions[here] == TIP and not seen[here]:
             seen[here] = 1
-            around = neighbours[here]
-            if len(around) == 1:
+            at = first[here]
+            if first[here + 1] - at == 1:
                 break
-            previous, here = here, around[1] if around[0] == previous else around[0]
+            previous, here = here, neighbours[at + 1] if neighbours[at] == previous else neighbours[at]
             path.append(here)
         return path
 
-    for pixel, around in enumerate(neighbours):
+    for pixel in range(count):
+        around = neighbours[first[pixel] : first[pixel + 1]]
         if not around:
             yield [pixel], False
         elif junctions[pixel] != TIP:
@@ -281,8 +294,7 @@ def walk(neighbours: list[list[int]], junctions: list[int]) -> Iterator[tuple[li
         elif len(around) == 1 and not seen[pixel]:
             seen[pixel] = 1
             yield follow(pixel, around[0]), False
-    for pixel, around in enumerate(neighbours):
-        if junctions[pixel] == TIP and around and not seen[pixel]:
+    for pixel in range(count):
+        if junctions[pixel] == TIP and first[pixel] < first[pixel + 1] and not seen[pixel]:
             seen[pixel] = 1
-            path = follow(pixel, around[0])
-            yield path, True
+            yield follow(pixel, neighbours[first[pixel]]), True
