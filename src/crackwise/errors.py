@@ -60,6 +60,10 @@ class ModelError(CrackwiseError):
     """A model is unknown, its file damaged, or an option does not fit it."""
 
 
+class ModelReplacedError(ModelError):
+    """Behind a predictor stands another model than at the start: no later answer belongs to what it began."""
+
+
 class DataError(CrackwiseError):
     """A data set, split or label file is missing, damaged, or would leak."""
 

@@ -17,7 +17,7 @@ from crackwise.backends import load_predictor
 from crackwise.backends.remote import RemotePredictor
 from crackwise.batch import Settings as BatchSettings
 from crackwise.batch import find_photos, inspect_batch, name_outputs
-from crackwise.errors import ModelError
+from crackwise.errors import ModelError, ModelReplacedError
 from crackwise.predictor import ModelCard, Predictor
 from drawn_onnx import write_brightness
 from drawn_walls import encode
@@ -231,7 +231,7 @@ def test_a_model_that_was_replaced_answers_no_earlier_caller(foreign: str) -> No
     remote = load_predictor(foreign)
     pixels = np.zeros((2, 3, 3), np.uint8)
     np.testing.assert_array_equal(remote(pixels), 0.5)
-    with pytest.raises(ModelError, match=r"another model by now: 111111111111 answered.*with 0\. Start again"):
+    with pytest.raises(ModelReplacedError, match=r"another model by now: 111111111111 answered.*with 0\. Start again"):
         remote(pixels)
-    with pytest.raises(ModelError, match=r"does not say which model answered.*start again"):
+    with pytest.raises(ModelReplacedError, match=r"does not say which model answered.*start again"):
         remote(pixels)

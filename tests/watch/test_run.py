@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from drive import Camera, Pan, draw_wall
 
-from crackwise.errors import CrackwiseError, ModelError, StreamError
+from crackwise.errors import CrackwiseError, ModelError, ModelReplacedError, StreamError
 from crackwise.imaging.image import read_image, read_mask
 from crackwise.predictor import Predictor
 from crackwise.watch import feed
@@ -276,6 +276,26 @@ def test_a_model_that_is_out_of_reach_costs_pictures_but_not_on_the_first(
     with pytest.raises(ModelError):
         watch(source, Unsteady(1), tmp_path / "none", Settings(), stop=Event())
     assert not (tmp_path / "none").exists()
+
+
+def test_a_model_that_was_replaced_ends_the_watch_and_keeps_what_was_found(
+    film: Callable[..., Path], tmp_path: Path, darkness: Predictor
+) -> None:
+    class Replaced:
+        card, sha256, runtime, precision = darkness.card, darkness.sha256, darkness.runtime, darkness.precision
+        calls = 0
+
+        def __call__(self, pixels: np.ndarray) -> np.ndarray:
+            self.calls += 1
+            if self.calls > 3:
+                raise ModelReplacedError("The server has another model by now.")
+            return darkness(pixels)
+
+    out = tmp_path / "out"
+    with pytest.raises(ModelReplacedError):
+        watch(find_source(str(film(views(30, 8)))), Replaced(), out, Settings(), stop=Event())
+    counts = json.loads((out / "summary.json").read_text())["counts"]
+    assert (counts["computed"], counts["failed"]) == (3, 0)
 
 
 @pytest.mark.parametrize(

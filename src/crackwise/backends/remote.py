@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from crackwise.errors import ModelError, printable, without_secrets
+from crackwise.errors import ModelError, ModelReplacedError, printable, without_secrets
 from crackwise.predictor import ModelCard
 
 __all__ = ["TOKEN_VARIABLE", "RemotePredictor", "load"]
@@ -71,14 +71,18 @@ class RemotePredictor:
         return maps.reshape(expected).astype(np.float32)
 
     def refuse_another_model(self, sha256: str) -> None:
-        """See that the answer is of the model whose card results will carry."""
+        """See that the answer is of the model whose card results will carry.
+
+        Raises:
+            ModelReplacedError: it is not, or does not tell.
+        """
         if not sha256:
-            raise ModelError(
+            raise ModelReplacedError(
                 f"{self.place} does not say which model answered, as every `crackwise serve` of this version "
                 f"does. Bring the server to this version, let proxies pass {MODEL_SHA256}, and start again."
             )
         if sha256 != self.sha256:
-            raise ModelError(
+            raise ModelReplacedError(
                 f"{self.place} has another model by now: {printable(sha256[:12])} answered, and this began "
                 f"with {self.sha256[:12]}. Start again to use the new one throughout."
             )

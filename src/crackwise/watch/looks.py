@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from crackwise.errors import ImageError, ModelError
+from crackwise.errors import ImageError, ModelError, ModelReplacedError
 from crackwise.imaging.image import Photo
 from crackwise.inspection import Inspection, inspect_photo
 from crackwise.predictor import Predictor
@@ -69,7 +69,7 @@ def looks(
 
     Raises:
         StreamError: there is nothing to watch, or it cannot be read any further.
-        ModelError: the model cannot be used on the first picture.
+        ModelError: the model cannot be used on the first picture, or is another one by now.
     """
     throttle = Throttle(settings.share)
     view: Glance | None = None
@@ -119,6 +119,9 @@ def inspect(
     """What is on a picture; in words why not, where the model gave an answer before and gives none now.
 
     As in a folder, a mistake of ours costs one picture and is logged whole; on the first it is raised.
+
+    Raises:
+        ModelReplacedError: the model is another one by now, and stays so.
     """
     try:
         return inspect_photo(
@@ -128,6 +131,8 @@ def inspect(
             mm_per_px=settings.mm_per_px,
             threshold=settings.threshold,
         )
+    except ModelReplacedError:
+        raise
     except ModelError as error:
         if first:
             raise

@@ -93,6 +93,7 @@ def watch(
     Raises:
         StreamError: there is nothing to watch, or it cannot be read any further.
         ModelError: the model cannot be used on the first picture.
+        ModelReplacedError: a server has another model by now; what was found before is kept.
         CrackwiseError: an output cannot be written.
     """
     began_s = told_s = time.time()
