@@ -43,8 +43,9 @@ def test_a_true_map_drops_the_answer_at_once_a_false_one_at_last() -> None:
     assert insertion == pytest.approx(0.5, abs=0.1)
 
 
-def test_no_curve_is_made_up_where_the_baseline_changes_nothing() -> None:
-    found = curves_of(lambda _: 0.7, PIXELS, BLACK, np.zeros((10, 10)), steps=4)
+@pytest.mark.parametrize("baseline", [0.7, 0.65, 0.9])
+def test_no_curve_is_made_up_where_the_baseline_changes_little_or_for_the_worse(baseline: float) -> None:
+    found = curves_of(lambda p: 0.7 if p.any() else baseline, PIXELS, BLACK, np.zeros((10, 10)), steps=4)
     assert np.isnan(found.deletion).all()
     assert np.isnan(area(found.insertion))
 

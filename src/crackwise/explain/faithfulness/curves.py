@@ -15,14 +15,18 @@ from crackwise.explain.features import mix
 
 __all__ = ["Curves", "area", "curves_of"]
 
-LEAST_SPAN = 1e-3
-"""Where the answer to the picture and to the baseline lie closer than this, no curve between them means anything."""
+LEAST_SPAN = 0.1
+"""The answer to the baseline must be lower by this: a curve scaled up by more than ten shows the wobble of an answer,
+and one such picture decides the mean of all."""
 
 Array = NDArray[np.float64]
 
 
 class Curves(NamedTuple):
-    """The answer at each step, 1 that to the whole picture, 0 that to the baseline; nan where these are the same."""
+    """The answer at each step, 1 that to the whole picture, 0 that to the baseline.
+
+    nan where the latter is not lower by `LEAST_SPAN`.
+    """
 
     deletion: Array
     """(steps + 1,) pixels of the picture replaced by the baseline, the most important first."""
@@ -46,7 +50,7 @@ def curves_of(
     inner = [rank < round(step * heat.size / steps) for step in range(1, steps)]
     deletion = [full, *(value(mix(pixels, baseline, ~gone)) for gone in inner), empty]
     insertion = [empty, *(value(mix(pixels, baseline, there)) for there in inner), full]
-    span = full - empty if abs(full - empty) >= LEAST_SPAN else np.nan
+    span = full - empty if full - empty >= LEAST_SPAN else np.nan
     return Curves((np.array(deletion) - empty) / span, (np.array(insertion) - empty) / span)
 
 
