@@ -23,6 +23,7 @@ ROOT = FOLDER.parent
 RECORD = FOLDER / "benchmark.json"
 PAGE = FOLDER / "benchmark.md"
 BEGIN, END = "<!-- table -->\n", "<!-- end of table -->"
+TICKS_MS = (5, 10, 20, 50, 100, 200)
 COLUMNS = {
     "deepcrack:test": ("pooled_crack_iou", "f1@2"),
     "crack500:test": ("pooled_crack_iou",),
@@ -87,13 +88,19 @@ def cell(score: dict[str, Any]) -> str:
 def plot(record: dict[str, Any]) -> bytes:
     """Accuracy against cost."""
     figure, axes = new_figure(8, 4.6)
-    for i, row in enumerate(record["rows"]):
-        score, cost = row["scores"]["deepcrack:test"]["pooled_crack_iou"], record["costs"][row["run"]]["cpu_ms"]
+    costs = {row["run"]: record["costs"][row["run"]]["cpu_ms"] for row in record["rows"]}
+    for i, row in enumerate(sorted(record["rows"], key=lambda row: costs[row["run"]])):
+        score, cost = row["scores"]["deepcrack:test"]["pooled_crack_iou"], costs[row["run"]]
         ends = [[score["value"] - score["low"]], [score["high"] - score["value"]]]
         axes.errorbar(cost, score["value"], ends, fmt="o", capsize=3, color=SERIES[i % len(SERIES)])
-        axes.annotate(row["run"], (cost, score["value"]), xytext=(7, 5), textcoords="offset points", fontsize=9)
+        place, side, away = (score["low"], "top", -5) if i % 2 else (score["high"], "bottom", 5)  # names in turns
+        at = {"xytext": (0, away), "textcoords": "offset points", "ha": "center", "va": side}
+        axes.annotate(row["run"], (cost, place), fontsize=9, **at)
     axes.set_xscale("log")
-    axes.margins(x=0.15)
+    axes.set_xticks(TICKS_MS, [str(tick) for tick in TICKS_MS])
+    axes.minorticks_off()
+    axes.set_xlim(min(costs.values()) / 1.5, max(costs.values()) * 1.5)
+    axes.margins(y=0.12)
     axes.set_xlabel("processor milliseconds at 448 x 448 px, one thread, ONNX Runtime f32")
     axes.set_ylabel("crack IoU, deepcrack:test")
     return to_png(figure)
