@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from crackwise.errors import CrackwiseError
 from crackwise.explain.features import BASELINES, baseline_of, cells, mix, superpixels
 from crackwise.explain.heat import Options
-from crackwise.explain.kernelshap import kernelshap, parts_of
+from crackwise.explain.kernelshap import kernelshap, parts_of, side_of
 from crackwise.explain.question import ask_whole
 from crackwise.explain.subject import Subject
 from crackwise.models import build_model
@@ -98,3 +98,15 @@ def test_parts_cover_the_picture_with_numbers_in_a_row() -> None:
     assert cells(2, 3, 14, 14).max() == 5
     parts = superpixels(np.random.default_rng(0).integers(0, 255, (40, 40, 3), np.uint8), 8)
     assert sorted(np.unique(parts)) == list(range(parts.max() + 1))
+
+
+@pytest.mark.parametrize(
+    ("grid", "side", "parts"), [((8, 8), 1, 64), ((14, 14), 2, 49), ((15, 9), 2, 40), ((28, 28), 4, 49)]
+)
+def test_more_tokens_than_samples_can_tell_apart_are_taken_in_squares(
+    grid: tuple[int, int], side: int, parts: int
+) -> None:
+    assert side_of(grid) == side
+    taken, each = cells(16 * grid[0], 16 * grid[1], *grid, side=side), cells(16 * grid[0], 16 * grid[1], *grid)
+    assert len(np.unique(taken)) == parts == taken.max() + 1
+    assert all(len(np.unique(taken[each == token])) == 1 for token in range(grid[0] * grid[1]))

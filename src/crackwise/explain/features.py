@@ -26,11 +26,14 @@ def superpixels(pixels: Pixels, count: int) -> Parts:
     return np.asarray(np.unique(parts, return_inverse=True)[1].reshape(parts.shape), np.intp)
 
 
-def cells(height: int, width: int, rows: int, columns: int) -> Parts:
-    """A grid of rectangles (h, w), numbered row by row; one for each pixel where there are more than that."""
+def cells(height: int, width: int, rows: int, columns: int, *, side: int = 1) -> Parts:
+    """A grid of rectangles (h, w), numbered row by row, or of squares of ``side`` times ``side`` of them.
+
+    One for each pixel where there are more than that.
+    """
     rows, columns = min(rows, height), min(columns, width)
-    down, across = np.arange(height) * rows // height, np.arange(width) * columns // width
-    return np.asarray(down[:, None] * columns + across, np.intp)
+    down, across = np.arange(height) * rows // height // side, np.arange(width) * columns // width // side
+    return np.asarray(down[:, None] * (across[-1] + 1) + across, np.intp)
 
 
 def blur(pixels: Pixels) -> Pixels:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +19,8 @@ __all__ = ["FEATURES", "kernelshap", "parts_of"]
 
 FEATURES = ("auto", "superpixels", "patches")
 PATCH_PX = 16
+MOST_PATCHES = 64
+"""Of more the default samples tell hardly one from another (docs/explanation.md): tokens are taken in squares."""
 
 
 def kernelshap(subject: Subject, question: Question, options: Options) -> tuple[Heat, ...]:
@@ -30,15 +34,15 @@ def kernelshap(subject: Subject, question: Question, options: Options) -> tuple[
     """
     parts = parts_of(subject, question.pixels, options)
     baseline = baseline_of(options.baseline, question.pixels)
-    count = int(parts.max()) + 1
+    number = int(parts.max()) + 1
 
     def game(there: NDArray[np.bool_]) -> float:
         return score_of(subject, mix(question.pixels, baseline, there[parts]), question, options.scalar)
 
-    shares = kernel_shap(game, count, samples=options.samples, seed=options.seed, track=options.track)
+    shares = kernel_shap(game, number, samples=options.samples, seed=options.seed, track=options.track)
     facts: dict[str, str | int | float | bool] = {
         "about": question.about,
-        "features": count,
+        "features": number,
         "baseline": options.baseline,
         "evaluations": shares.evaluations,
         "exact": shares.is_exact,
@@ -51,7 +55,9 @@ def kernelshap(subject: Subject, question: Question, options: Options) -> tuple[
 
 
 def parts_of(subject: Subject, pixels: NDArray[np.uint8], options: Options) -> NDArray[np.intp]:
-    """The part (h, w) of every pixel: the tokens of a network that has them, superpixels of any other.
+    """The part (h, w) of every pixel: squares of tokens of a network that has them, superpixels of any other.
+
+    ``patches``: each token by itself, or squares of 16 px.
 
     Raises:
         CrackwiseError: there are no such features.
@@ -63,10 +69,19 @@ def parts_of(subject: Subject, pixels: NDArray[np.uint8], options: Options) -> N
     height, width = pixels.shape[:2]
     grid = token_grid(subject, pixels)
     if grid is not None:
-        return cells(height, width, *grid)
+        return cells(height, width, *grid, side=side_of(grid) if options.features == "auto" else 1)
     if options.features == "auto":
         return superpixels(pixels, options.segments)
     return cells(height, width, -(-height // PATCH_PX), -(-width // PATCH_PX))
+
+
+def side_of(grid: tuple[int, int]) -> int:
+    """The side, in tokens, of the smallest squares of which no more than ``MOST_PATCHES`` cover a grid.
+
+    >>> side_of((14, 14))
+    2
+    """
+    return next(side for side in count(1) if -(-grid[0] // side) * -(-grid[1] // side) <= MOST_PATCHES)
 
 
 def token_grid(subject: Subject, pixels: NDArray[np.uint8]) -> tuple[int, int] | None:
