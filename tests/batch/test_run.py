@@ -19,6 +19,7 @@ from PIL import Image
 
 from crackwise.batch import Settings, find_photos, inspect_batch, name_outputs, read_results
 from crackwise.batch import job as one_photo
+from crackwise.batch import run as whole_run
 from crackwise.errors import CrackwiseError, ImageError, ModelError, ScaleUnknownError
 from crackwise.imaging.image import read_image, read_mask
 from crackwise.inspection import inspect_image
@@ -373,3 +374,22 @@ def test_a_model_of_several_classes_leaves_a_mask_of_each(tmp_path: Path) -> Non
     assert (joint > 0)[:, 70:80].all()
     assert not (crack > 0)[:, 70:80].any()
     assert np.array_equal(both, np.maximum(crack, joint))
+
+
+@pytest.mark.parametrize("only", [frozenset[str](), frozenset({"masks"})])
+def test_where_the_table_is_a_power_cut_takes_nothing(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, only: frozenset[str]
+) -> None:
+    out = tmp_path / "out"
+    table = out / ("masks.csv" if only else "cracks.csv")
+    synced: list[set[str]] = []
+
+    def sync(folder: Path) -> None:
+        assert folder == out
+        assert not table.exists()
+        synced.append(set(tree(folder)))
+
+    monkeypatch.setattr(whole_run, "sync_disk", sync)
+    run(photos, out, Settings(only=only))
+    assert synced == [set(tree(out)) - {table.name, "report.html"}]
+    assert len(synced[0]) == (3 if only else 9)

@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 
 from crackwise.errors import CrackwiseError
-from crackwise.imaging.files import ABANDONED_S, LEFTOVER, appearing, remove_leftovers, write_atomically, write_folder
+from crackwise.imaging.files import (
+    ABANDONED_S,
+    LEFTOVER,
+    appearing,
+    remove_leftovers,
+    sync_disk,
+    write_atomically,
+    write_folder,
+)
 
 
 def names(folder: Path) -> list[str]:
@@ -137,3 +145,15 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("a file")
     with pytest.raises(CrackwiseError, match="Cannot write"), appearing(tmp_path / "a" / "c.txt"):
         pass
+
+
+def test_what_is_not_synced_appears_whole_all_the_same(tmp_path: Path) -> None:
+    write_atomically(tmp_path / "a" / "c.txt", b"whole", synced=False)
+    sync_disk(tmp_path)
+    assert (tmp_path / "a" / "c.txt").read_bytes() == b"whole"
+    assert names(tmp_path / "a") == ["c.txt"]
+
+
+def test_a_disk_that_is_gone_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(CrackwiseError, match="Cannot write"):
+        sync_disk(tmp_path / "gone")

@@ -145,20 +145,20 @@ def without_points(result: dict[str, Any]) -> dict[str, Any]:
 def write_outputs(
     out: Path, stem: str, photo: Photo, inspection: Inspection, result: dict[str, Any], settings: Settings
 ) -> None:
-    """The files of one photograph, the result last: where it is, the others are."""
+    """The files of one photograph, the result last: where it is, the others are; the run syncs them all together."""
     if settings.writes("masks"):
         write_masks(out, stem, inspection.probabilities, inspection.threshold, inspection.card.classes)
     if settings.writes("overlays"):
         lines = {str(crack.id): crack.centreline for crack in inspection.cracks}
         overlay = draw_overlay(photo.pixels, inspection.mask, lines)
-        write_atomically(out / "overlays" / f"{stem}.jpg", encode_jpeg(overlay))
+        write_atomically(out / "overlays" / f"{stem}.jpg", encode_jpeg(overlay), synced=False)
     if settings.maps:
         write_map(out, stem, inspection.probabilities)
     if inspection.uncertainty:
         write_map(out, f"{stem}{UNCERTAIN}", inspection.uncertainty.entropy)
     if settings.writes("results"):
         text = json.dumps(result, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        write_atomically(out / "results" / f"{stem}.json", f"{text}\n".encode())
+        write_atomically(out / "results" / f"{stem}.json", f"{text}\n".encode(), synced=False)
 
 
 def write_masks(
@@ -166,13 +166,13 @@ def write_masks(
 ) -> int:
     """The mask, and one of each class if there are several; returns the area of the first, px."""
     mask = mask_of(probabilities, threshold)
-    write_atomically(out / "masks" / f"{stem}.png", encode_mask(mask))
+    write_atomically(out / "masks" / f"{stem}.png", encode_mask(mask), synced=False)
     for folder, plane in zip(class_folders(out, classes), probabilities, strict=False):
-        write_atomically(folder / f"{stem}.png", encode_mask(mask_of(plane[None], threshold)))
+        write_atomically(folder / f"{stem}.png", encode_mask(mask_of(plane[None], threshold)), synced=False)
     return int(np.count_nonzero(mask))
 
 
 def write_map(out: Path, name: str, values: NDArray[np.float32]) -> None:
     """Planes (k, h, w) of 0 to 1, the highest of each pixel, to see and to compute with."""
     for suffix, content in map_files(values.max(axis=0)).items():
-        write_atomically(out / "maps" / f"{name}{suffix}", content)
+        write_atomically(out / "maps" / f"{name}{suffix}", content, synced=False)

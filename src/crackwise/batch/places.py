@@ -118,6 +118,8 @@ def cut(stem: str) -> str:
 
 def prepare(out: Path, jobs: Sequence[Job], classes: Sequence[str]) -> None:
     """Clear away what an earlier run left under the same names; a report that is there is that of a finished run."""
+    if not os.path.lexists(out):
+        return
     home = cache(os.path.realpath)
 
     def place(path: Path) -> str:

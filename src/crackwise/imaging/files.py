@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import os
 import secrets
 import shutil
+import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,20 +22,23 @@ __all__ = [
     "refuse_unwritable",
     "remove_leftovers",
     "sha256_of",
+    "sync_disk",
     "write_atomically",
     "write_folder",
 ]
 
 LEFTOVER = ".crackwise-*.part"
 """What an unfinished output is called, in the folder of the finished one."""
+SYNC_DISKS = hasattr(os, "sync")
+"""Whether this system can be asked for all files of a disk at once."""
 ABANDONED_S = 24 * 3600.0
 """An unfinished output that has not changed for so long is nobody's any more."""
 
 
-def write_atomically(path: str | Path, content: bytes | Iterable[bytes]) -> None:
+def write_atomically(path: str | Path, content: bytes | Iterable[bytes], *, synced: bool = True) -> None:
     """Write a file, given whole or in pieces; until its last byte is on the disk, ``path`` is what it was before.
 
-    Missing parent folders are made.
+    Missing parent folders are made. Not ``synced``, it may still be lost or empty after a power cut, until `sync_disk`.
 
     Raises:
         CrackwiseError: the folder cannot be written to, or the disk is full.
@@ -43,14 +48,13 @@ def write_atomically(path: str | Path, content: bytes | Iterable[bytes]) -> None
     try:
         with unfinished(path.parent) as (part, file):
             file.writelines(pieces)
-            file.flush()
-            os.fsync(file.fileno())
+            if synced or not SYNC_DISKS:
+                file.flush()
+                os.fsync(file.fileno())
             file.close()
             part.replace(path)
     except OSError as error:
-        raise CrackwiseError(
-            f"Cannot write {str(path)!r}: {error.strerror or error}. Free some space or choose another folder."
-        ) from error
+        raise unwritable(path, error) from error
 
 
 @contextmanager
@@ -65,8 +69,36 @@ def unfinished(folder: Path) -> Iterator[tuple[Path, BinaryIO]]:
     try:
         with file:
             yield part, file
-    finally:
+    except BaseException:
         part.unlink(missing_ok=True)
+        raise
+
+
+def unwritable(path: Path, error: OSError) -> CrackwiseError:
+    """What is said where the disk takes no more."""
+    return CrackwiseError(
+        f"Cannot write {str(path)!r}: {error.strerror or error}. Free some space or choose another folder."
+    )
+
+
+def sync_disk(folder: Path) -> None:
+    """Wait until the disk of a folder holds all that was written to it: once for many files, instead of for each.
+
+    Raises:
+        CrackwiseError: the disk could not.
+    """
+    try:
+        if sys.platform != "linux":
+            getattr(os, "sync", int)()
+            return
+        place = os.open(folder, os.O_RDONLY)
+        try:
+            if ctypes.CDLL(None, use_errno=True).syncfs(place):
+                raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+        finally:
+            os.close(place)
+    except OSError as error:
+        raise unwritable(folder, error) from error
 
 
 @contextmanager
@@ -89,9 +121,7 @@ def appearing(path: Path) -> Iterator[Path]:
                 os.fsync(written.fileno())
             file.replace(path.parent / file.name)
     except OSError as error:
-        raise CrackwiseError(
-            f"Cannot write {str(path)!r}: {error.strerror or error}. Free some space or choose another folder."
-        ) from error
+        raise unwritable(path, error) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
