@@ -35,8 +35,12 @@ if __name__ == "__main__":
     parser.add_argument("--hold", type=Path, default=Path("/nowhere"))
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--queue", type=int, default=16)
+    parser.add_argument("--per-caller", type=int)
     parser.add_argument("--timeout", type=float, default=5.0)
     parser.add_argument("--body", type=float, default=1.0)
     given = parser.parse_args()
-    settings = Settings(workers=given.workers, queue=given.queue, timeout_s=given.timeout, max_body_mib=given.body)
+    settings = Settings(
+        workers=given.workers, queue=given.queue, per_caller=given.per_caller, timeout_s=given.timeout,
+        max_body_mib=given.body,
+    )  # fmt: skip
     serve(Held(given.model, given.hold), settings, host="127.0.0.1", port=0)

@@ -6,6 +6,7 @@
     ├── ImageError           a photograph or mask cannot be used
     ├── ScaleUnknownError    millimetres were asked for and no scale is known
     ├── ModelError           a model is unknown, damaged or of the wrong kind
+    ├── ModelReplacedError   behind a server stands another model than before
     ├── DataError            a data set, split or label file cannot be used
     ├── RecipeError          a recipe or one of its values is wrong
     ├── StreamError          a camera, stream or film cannot be watched
@@ -25,6 +26,7 @@ __all__ = [
     "ImageError",
     "MissingExtraError",
     "ModelError",
+    "ModelReplacedError",
     "RecipeError",
     "ScaleUnknownError",
     "StreamError",
@@ -60,7 +62,7 @@ class ModelError(CrackwiseError):
     """A model is unknown, its file damaged, or an option does not fit it."""
 
 
-class ModelReplacedError(ModelError):
+class ModelReplacedError(CrackwiseError):
     """Behind a predictor stands another model than at the start: no later answer belongs to what it began."""
 
 

@@ -20,7 +20,7 @@ from PIL import Image
 from crackwise.batch import Settings, find_photos, inspect_batch, name_outputs, read_results
 from crackwise.batch import job as one_photo
 from crackwise.batch import run as whole_run
-from crackwise.errors import CrackwiseError, ImageError, ModelError, ScaleUnknownError
+from crackwise.errors import CrackwiseError, ImageError, ModelError, ModelReplacedError, ScaleUnknownError
 from crackwise.imaging.image import read_image, read_mask
 from crackwise.inspection import inspect_image
 from crackwise.predictor import ModelCard
@@ -150,6 +150,13 @@ def test_an_interrupted_run_leaves_nothing_half_written(photos: Path, tmp_path: 
     with pytest.raises(KeyboardInterrupt):
         run(photos, out, predictor=Darkness(patience=done))
     assert sorted(tree(out)) == [f"{place}/a{suffix}" for place, suffix in OUTPUTS.items()][: 3 * done]
+
+
+def test_a_model_that_was_replaced_ends_the_run_and_leaves_no_table(photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(ModelReplacedError):
+        run(photos, out, predictor=Darkness(patience=1, anger=ModelReplacedError))
+    assert sorted(tree(out)) == [f"{place}/a{suffix}" for place, suffix in OUTPUTS.items()]
 
 
 @pytest.mark.parametrize("anger", [ModelError, MemoryError])

@@ -64,7 +64,11 @@ def starting(model: Path) -> Iterator[Start]:
     started: list[Service] = []
 
     def begin(*command: str, **options: object) -> Service:
-        words = command or (str(SLOW_SERVICE), str(model), *(f"--{k}={v}" for k, v in options.items()))
+        words = command or (
+            str(SLOW_SERVICE),
+            str(model),
+            *(f"--{k.replace('_', '-')}={v}" for k, v in options.items()),
+        )
         environment = os.environ | {"OMP_NUM_THREADS": "1"}
         service = Service([sys.executable, *words], stdout=subprocess.PIPE, text=True, env=environment)
         started.append(service)

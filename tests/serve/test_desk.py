@@ -120,6 +120,14 @@ def test_places_are_counted() -> None:
     assert (desk.places_taken, desk.accepted, desk.finished) == (0, 2, 2)
 
 
+def test_requests_of_one_address_are_counted() -> None:
+    desk = desk_of(per_caller=2)
+    with desk.caller("a"), desk.caller("a"), desk.caller("b"):
+        assert refused(lambda: desk.caller("a").__enter__()) == "too_many"
+        assert desk.callers == {"a": 2, "b": 1}
+    assert not desk.callers
+
+
 def test_who_is_sent_away_is_told_when_to_come_again() -> None:
     desk = desk_of(workers=2, queue=4)
     desk.job_s, desk.places_taken = 3.0, 6

@@ -201,6 +201,21 @@ def test_who_leaves_in_the_middle_of_a_body_leaves_nothing_behind(dawdling: str)
     assert inspect(dawdling).status_code == 200
 
 
+def test_one_caller_may_not_take_every_place(start: Start, tmp_path: Path) -> None:
+    hold = tmp_path / "hold"
+    url = start(hold=hold, workers=1, per_caller=2, timeout=60).url
+    hold.touch()
+    with ThreadPoolExecutor(2) as pool:
+        inside = [pool.submit(inspect, url, seed) for seed in range(2)]
+        until(lambda: at_desk(url) == 2)
+        refused, ready = inspect(url), httpx.get(f"{url}/ready")
+        hold.unlink()
+        assert [answer.result().status_code for answer in inside] == [200] * 2
+    assert (refused.status_code, refused.json()["code"], ready.status_code) == (429, "too_many", 200)
+    assert 1 <= int(refused.headers["retry-after"]) <= 60
+    assert inspect(url).status_code == 200
+
+
 def test_a_turn_that_does_not_come_is_a_refusal(start: Start, tmp_path: Path) -> None:
     hold = tmp_path / "hold"
     url = start(hold=hold, workers=1, timeout=0.5).url

@@ -72,7 +72,7 @@ def inspect_job(job: Job, out: Path, predictor: Predictor, settings: Settings) -
         return inspect_to_files(job, out, predictor, settings)
     except (ImageError, ModelError) as error:
         reason = printable(str(error))
-    except (CrackwiseError, KeyboardInterrupt):  # an output that cannot be written ends the run
+    except (CrackwiseError, KeyboardInterrupt):  # an output that cannot be written, another model
         remove(job, out, predictor)
         raise
     except MemoryError:

@@ -50,6 +50,7 @@ def inspect_batch(
     Raises:
         CrackwiseError: an output cannot be written, or would overwrite a photograph.
         ScaleUnknownError: the scale of ``settings`` is no scale.
+        ModelReplacedError: a server has another model by now; what was written stays, without a table.
     """
     out = Path(out)
     widths = WidthCounts(check_scale(settings.mm_per_px))

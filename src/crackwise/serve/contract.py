@@ -75,7 +75,7 @@ def refusals(*codes: str) -> dict[int | str, dict[str, Any]]:
         example = {"code": code, "error": f"{meaning[0].upper()}{meaning[1:]}.", "request_id": "5f0c9e1d2b3a4857"}
         row.setdefault("content", {"application/json": {"examples": {}}})
         row["content"]["application/json"]["examples"][code] = {"value": example}
-        if status == 503:
+        if status in (429, 503):
             row["headers"] = RETRY
     return found
 
@@ -95,8 +95,8 @@ def answers(example: Any) -> dict[str, Any]:
     return {"description": "What `answer` asks for.", "content": content | dict.fromkeys(kinds, PICTURE)}
 
 
-SENT = ("bad_request", "no_token", "too_slow", "too_large", "wrong_type", "photo_refused", "wrong_option", "mistake",
-        "busy", "stopping")  # fmt: skip
+SENT = ("bad_request", "no_token", "too_slow", "too_large", "wrong_type", "photo_refused", "wrong_option", "too_many",
+        "mistake", "busy", "stopping")  # fmt: skip
 """What can become of a body."""
 BODIES = {"image/jpeg": PICTURE, "image/png": PICTURE, "application/octet-stream": PICTURE}
 

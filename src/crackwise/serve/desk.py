@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
@@ -38,6 +39,8 @@ class Desk:
         self.places_taken = 0
         self.working = 0
         self.held_bytes = 0
+        self.callers: Counter[str] = Counter()
+        """Requests that are here, of each address."""
         self.stopping = False
         self.accepted = 0
         """Requests that got a place, ever."""
@@ -71,11 +74,29 @@ class Desk:
             raise self.busy(f"All {self.settings.queue} places in the queue are taken.")
 
     def busy(self, why: str) -> RefusalError:
-        """What is said to who is sent away, with the time in which a place may be free."""
+        """What is said to who is sent away."""
+        return RefusalError("busy", f"{why} Ask again after Retry-After.", retry_after_s=self.free_in_s())
+
+    def free_in_s(self) -> int:
+        """The time in which a place may be free."""
         seconds = math.ceil(self.places_taken * self.job_s / self.settings.workers)
-        return RefusalError(
-            "busy", f"{why} Ask again after Retry-After.", retry_after_s=min(max(seconds, 1), LONGEST_RETRY_S)
-        )
+        return min(max(seconds, 1), LONGEST_RETRY_S)
+
+    @contextmanager
+    def caller(self, address: str) -> Iterator[None]:
+        """One request of an address, from its body to its answer.
+
+        Raises:
+            RefusalError: as many of its requests are here as may be.
+        """
+        if self.settings.per_caller is not None and self.callers[address] >= self.settings.per_caller:
+            told = f"{self.callers[address]} requests of this address are here. Ask again after Retry-After."
+            raise RefusalError("too_many", told, retry_after_s=self.free_in_s())
+        self.callers[address] += 1
+        try:
+            yield
+        finally:
+            self.callers -= Counter([address])
 
     @contextmanager
     def place(self) -> Iterator[None]:
@@ -119,13 +140,13 @@ class Desk:
         The body itself is gone by then, unless it is what ``read`` returns.
 
         Raises:
-            RefusalError: too large, too slow, too much at once, or the caller left before its end.
+            RefusalError: too large, too slow, too much or too many at once, or the caller left before its end.
         """
         self.refuse_if_full()
         announced = request.headers.get("content-length", "")
         if announced.isdecimal():
             self.refuse_larger(int(announced))
-        with self.holding() as hold:
+        with self.caller(request.client.host if request.client else ""), self.holding() as hold:
             body = await self.collect(request, hold)
             made = await asyncio.to_thread(read, body)
             del body

@@ -28,6 +28,7 @@ CODES = {
     "photo_refused": (422, "the photograph is damaged, too large, or of another format"),
     "wrong_option": (422, "an option is unknown or out of range"),
     "gone": (499, "the caller left before the answer was there"),
+    "too_many": (429, "as many requests of this address are here as may be; ask again after Retry-After seconds"),
     "mistake": (500, "a mistake of ours; the log of the service has the rest"),
     "busy": (503, "every place is taken; ask again after Retry-After seconds"),
     "stopping": (503, "the service is being stopped; ask again after Retry-After seconds"),

@@ -18,6 +18,8 @@ class Settings:
     """Photographs worked on at once; each takes a core."""
     queue: int = 16
     """Requests that may wait for their turn; further ones are sent away."""
+    per_caller: int | None = None
+    """Requests of one address at a time; further ones are sent away. None: as many as there are places."""
     max_megapixels: float = 50.0
     max_body_mib: float = 32.0
     """Of one request."""

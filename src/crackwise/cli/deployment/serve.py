@@ -32,6 +32,10 @@ def serve(
     ] = None,
     threads: Annotated[int, typer.Option("--threads", min=1, help="For each of them.")] = 1,
     queue: Annotated[int, typer.Option("--queue", min=0, help="Requests that may wait; others are sent away.")] = 16,
+    per_caller: Annotated[
+        int | None,
+        typer.Option("--per-caller", min=1, help="Requests of one address at a time; others are sent away."),
+    ] = None,
     max_megapixels: Annotated[
         float, typer.Option("--max-megapixels", callback=above_zero, help="Refuse larger photographs.")
     ] = 50.0,
@@ -56,8 +60,8 @@ def serve(
     from crackwise.serve.settings import Settings
 
     settings = Settings(
-        workers=workers or os.cpu_count() or 1, queue=queue, max_megapixels=max_megapixels, max_body_mib=max_body,
-        timeout_s=timeout, token=read_token(token_file),
+        workers=workers or os.cpu_count() or 1, queue=queue, per_caller=per_caller, max_megapixels=max_megapixels,
+        max_body_mib=max_body, timeout_s=timeout, token=read_token(token_file),
     )  # fmt: skip
     answer(load_predictor(model, threads=threads), settings, host=host, port=port)
 
