@@ -20,6 +20,7 @@ from crackwise.serve.app import create_app
 from crackwise.serve.desk import Desk
 from crackwise.serve.patience import patient
 from crackwise.serve.settings import Settings
+from crackwise.signals import Ending
 
 __all__ = ["serve"]
 
@@ -54,6 +55,7 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self.desk = desk
         self.told = told
+        self.ending = Ending()
         self.loop: asyncio.AbstractEventLoop | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -64,7 +66,7 @@ class Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A signal came; unlike uvicorn's own, this leaves exit status 0 when all is finished."""
-        if self.should_exit:
+        if self.ending.insisted():
             os._exit(128 + sig)
         self.should_exit = True
         if self.loop is not None:

@@ -55,7 +55,9 @@ def test_a_watch_that_is_asked_to_end_ends_whole(tmp_path: Path, model: Path, ho
         eventually(lambda: (out / "frames.jsonl").exists() and (out / "frames.jsonl").read_bytes().count(b"\n") >= 3)
         shown = json.load(urllib.request.urlopen(f"{url}state.json", timeout=10))["source"]
         assert shown == without_secrets(camera.url)
-        process.send_signal(how)
+        for _ in range(2):  # as `timeout` and `uv run` do
+            process.send_signal(how)
+            time.sleep(0.05)
         said, complained = process.communicate(timeout=60)
     assert process.returncode == 0, complained
     lines = [json.loads(line) for line in (out / "frames.jsonl").read_text().splitlines()]

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from crackwise.cli.field import Scale, Threshold, above_zero, read_scale
+from crackwise.signals import Ending
 
 __all__ = ["register"]
 
@@ -121,11 +122,13 @@ def in_words(summary: dict[str, Any]) -> str:
 @contextmanager
 def stopped_by_signals(seconds: float | None) -> Iterator[Event]:
     """An event that an interrupt or a request to end sets, or the time; a second interrupt is not waited for."""
-    stop = Event()
+    stop, ending = Event(), Ending()
 
     def ask(number: int, _: object) -> None:
         stop.set()
-        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+        if ending.insisted():
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+            signal.raise_signal(number)
 
     before = {number: signal.signal(number, ask) for number in SIGNALS}
     timer = Timer(seconds, stop.set) if seconds else None

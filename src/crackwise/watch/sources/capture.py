@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from threading import Event
 
@@ -21,6 +22,8 @@ LOG = logging.getLogger(__name__)
 OPEN_MS, STALLED_MS = 5_000, 10_000
 MOST_MISSING = 25
 """Frames in a row that cannot be read; beyond, the film is taken to end there."""
+FFMPEG_QUIET = "-8"
+"""Its level of logging that says nothing."""
 ONE_THREAD = [cv2.CAP_PROP_N_THREADS, 1]
 """More would each hold frames."""
 
@@ -31,9 +34,15 @@ def read_camera(index: int, stop: Event) -> Iterator[Shot]:
     Raises:
         StreamError: there is none, it is in use, or it went away.
     """
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # it tells of every way it tried
+    be_silent()  # it tells of every way it tried
     yield from frames_of(cv2.VideoCapture(index), f"camera {index}", stop)
     raise StreamError(f"Camera {index} sends nothing any more.")
+
+
+def be_silent() -> None:
+    """Keep what OpenCV and FFmpeg say of their own attempts from the user."""
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", FFMPEG_QUIET)
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 def read_rtsp(url: str, shown: str, stop: Event) -> Iterator[Shot]:
@@ -42,6 +51,7 @@ def read_rtsp(url: str, shown: str, stop: Event) -> Iterator[Shot]:
     Raises:
         StreamError: no answer, no stream, or it ended.
     """
+    be_silent()  # FFmpeg looks at a stream for as long as it may, where that does not say how fast it is
     timeouts = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, STALLED_MS]
     yield from frames_of(cv2.VideoCapture(url, cv2.CAP_FFMPEG, [*timeouts, *ONE_THREAD]), shown, stop)
     raise StreamError(f"The stream of {shown} ended.")
