@@ -183,6 +183,26 @@ def test_a_crack_ends_at_a_gap_however_small(width: float, angle: float) -> None
         assert sum(crack.length_px for crack in cracks) == pytest.approx(150 - gap, abs=3)
 
 
+@pytest.mark.parametrize("doubt", [0.1, 0.3, 0.45])
+@pytest.mark.parametrize("width", [2.0, 5.0, 10.0])
+def test_a_crack_ends_with_its_mask_where_a_model_doubts_what_lies_ahead(width: float, doubt: float) -> None:
+    start = np.array([60.5, 40.5])
+    crack = cover(line(start, 0.3, 150, width), 320)
+    for around in (np.full(crack.shape, doubt, np.float32), doubt * cover(line(start, 0.3, 240, width), 320)):
+        found = only(measure(None, np.maximum(crack, around)))
+        assert found.length_px == pytest.approx(150, abs=4)
+
+
+def test_a_speck_beside_a_crack_does_not_run_along_it() -> None:
+    plane = cover(line(np.array([60.5, 40.5]), 0.0, 240, 4), 320)
+    plane = np.maximum(plane, 0.4 * cover(line(np.array([60.5, 30.5]), 0.0, 260, 9), 320))
+    plane[68:70, 100:103] = 0.6
+    whole = max(measure(None, plane), key=lambda crack: crack.length_px)
+    others = [crack.length_px for crack in measure(None, plane) if crack.length_px < whole.length_px]
+    assert whole.length_px == pytest.approx(240, abs=4)
+    assert sum(others) < 10
+
+
 @pytest.mark.parametrize("width", [1.0, 3.0, 8.0, 20.0])
 def test_an_arc_is_one_crack_of_its_drawn_length(width: float) -> None:
     crack = only(measure(None, cover(arc(70, 0.2, 3.6, width))))

@@ -49,17 +49,22 @@ def trace(plane: NDArray[np.float32], mask: NDArray[np.bool_]) -> tuple[Branch, 
     radii = [float(np.median(chain.radii)) for chain in open_chains]
     lines = [smooth(resample(trim_tips(chain, r)), r) for chain, r in zip(open_chains, radii, strict=True)]
     lines = lead_into_junctions(lines, open_chains)
-    branches = [to_branch(line, chain, r, plane) for line, chain, r in zip(lines, open_chains, radii, strict=True)]
+    body = mask.view(np.uint8)
+    branches = [
+        to_branch(line, chain, r, plane, body) for line, chain, r in zip(lines, open_chains, radii, strict=True)
+    ]
     return (*(branch for branch in branches if branch is not None), *loops)
 
 
-def to_branch(line: Points, chain: Chain, radius: float, plane: NDArray[np.float32]) -> Branch | None:
+def to_branch(
+    line: Points, chain: Chain, radius: float, plane: NDArray[np.float32], mask: NDArray[np.uint8]
+) -> Branch | None:
     """The branch of a smoothed line, led on to its tips, or nothing for a speck."""
     points = resample(line)
     if chain.start == TIP:
-        points = np.concatenate((way_to_tip(plane, points[::-1], radius)[::-1], points))
+        points = np.concatenate((way_to_tip(plane, mask, points[::-1], radius)[::-1], points))
     if chain.end == TIP:
-        points = np.concatenate((points, way_to_tip(plane, points, radius)))
+        points = np.concatenate((points, way_to_tip(plane, mask, points, radius)))
     points = resample(points)
     points[1:-1] = smooth(points, radius)[1:-1]
     length = arc_lengths(points)[-1]

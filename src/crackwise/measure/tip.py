@@ -31,6 +31,8 @@ WHOLE_SECTION = 0.95
 """Share of the width from which a cross-section tells where the middle is: beyond, the slant of the end decides."""
 MOST_STRIDES = 100
 """Thinning eats the ends of some diagonals; the rest is followed in so many strides at most."""
+BEYOND_PX = 1.0
+"""The half width of an end may lie so far beyond the mask."""
 
 
 class Sections(NamedTuple):
@@ -44,8 +46,11 @@ class Sections(NamedTuple):
     """(n, 2) their middles."""
 
 
-def way_to_tip(plane: NDArray[np.float32], points: Points, radius: float) -> Points:
-    """Points (m, 2) that lead on from the end of a line to the tip of its crack in a probability plane (h, w)."""
+def way_to_tip(plane: NDArray[np.float32], mask: NDArray[np.uint8], points: Points, radius: float) -> Points:
+    """Points (m, 2) that lead on from the end of a line to the tip of its crack in a probability plane (h, w).
+
+    It lies in the mask (h, w), or hardly beyond: ahead of many cracks a model is not sure that there is nothing.
+    """
     line = points[-min(len(points), 4 * round(radius) + 12) :]
     known = len(line)
     for _ in range(MOST_STRIDES):
@@ -53,9 +58,11 @@ def way_to_tip(plane: NDArray[np.float32], points: Points, radius: float) -> Poi
         stride = (sections.ahead > 0.5) & (sections.ahead <= radius + 4)
         if sections.widths_px[sections.ahead > 0].min() < sections.widths_px[sections.ahead <= 0].mean() / 2:
             break
-        at = np.arange(1.0, radius + 4)
-        line = np.concatenate((line, between(at, sections.ahead[stride], sections.path[stride])))
-    reach = tip_distance(sections)
+        further = between(np.arange(1.0, radius + 4), sections.ahead[stride], sections.path[stride])
+        if not inside(mask, further).all():
+            break
+        line = np.concatenate((line, further))
+    reach = min(tip_distance(sections), way_out(mask, sections) + BEYOND_PX)
     steps = np.linspace(0, reach, max(round(reach), 1) + 1)[1:]
     return np.concatenate((line[known:], between(steps, sections.ahead, sections.path)))
 
@@ -63,6 +70,18 @@ def way_to_tip(plane: NDArray[np.float32], points: Points, radius: float) -> Poi
 def between(at: Floats, places: Floats, path: Points) -> Points:
     """Points of a path (n, 2), given at places (n,), at other places (m,)."""
     return np.column_stack([np.interp(at, places, path[:, axis]) for axis in (0, 1)])
+
+
+def inside(mask: NDArray[np.uint8], points: Points) -> NDArray[np.bool_]:
+    """Whether points (n, 2) lie in a mask (h, w), or less than a pixel beside it."""
+    rows, columns = points.astype(np.float32).T
+    return sample(mask, rows[:, None], columns[:, None], cv2.BORDER_CONSTANT)[:, 0] > 0
+
+
+def way_out(mask: NDArray[np.uint8], sections: Sections) -> float:
+    """How far ahead, px, the path leaves the mask; the end of the path, where it does not."""
+    outside = ~inside(mask, sections.path) & (sections.ahead > 0)
+    return float(sections.ahead[int(outside.argmax()) if outside.any() else -1])
 
 
 def look_ahead(plane: NDArray[np.float32], line: Points, radius: float) -> Sections:
