@@ -22,3 +22,12 @@ class Ending:
         if self.asked_s is None:
             self.asked_s = now_s
         return now_s - self.asked_s > ECHO_S
+
+    def hear_out(self) -> None:
+        """Wait until no echo can come any more, before the handlers of signals are those of before."""
+        time.sleep(self.left_s)
+
+    @property
+    def left_s(self) -> float:
+        """How long an echo may still come."""
+        return 0.0 if self.asked_s is None else max(0.0, self.asked_s + ECHO_S - time.monotonic())

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import httpx
 import numpy as np
 import pytest
 
@@ -45,7 +48,7 @@ def url(local: Predictor) -> Iterator[str]:
 
     from crackwise.serve import Settings, create_app
 
-    app = create_app(local, Settings(workers=1, token="s3cret", max_body_mib=1))
+    app = create_app(local, Settings(workers=1, token="s3cret", max_body_mib=1, per_caller=2))
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, ws="none"))
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -68,6 +71,30 @@ def test_it_says_what_the_servers_model_says(url: str, local: Predictor) -> None
     assert isinstance(remote, RemotePredictor)
     assert (remote.card, remote.sha256) == (CARD, local.sha256)
     assert (remote.runtime, remote.precision) == (local.runtime, local.precision)
+
+
+def test_callers_of_ours_do_not_send_each_other_away(
+    url: str, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remote = load_predictor(url)
+    asking, most = 0, 0
+    send = remote.send
+
+    def counted(*told: Any) -> httpx.Response:
+        nonlocal asking, most
+        asking += 1
+        most = max(most, asking)
+        try:
+            time.sleep(0.02)
+            return send(*told)
+        finally:
+            asking -= 1
+
+    monkeypatch.setattr(remote, "send", counted)
+    pictures = rng.integers(0, 256, (12, 40, 40, 3), np.uint8)
+    with ThreadPoolExecutor(6) as pool:
+        assert len(list(pool.map(remote, pictures))) == 12
+    assert most == 2
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (37, 53), (144, 2)])

@@ -143,6 +143,13 @@ def test_a_second_run_replaces_the_first(photos: Path, tmp_path: Path) -> None:
     assert not [name for name in tree(out) if name.startswith("maps") or name.endswith(".part")]
 
 
+@pytest.mark.parametrize("where", ["notes/deeper", "n" * 300])
+def test_a_place_where_nothing_can_be_written_is_one_sentence(photos: Path, tmp_path: Path, where: str) -> None:
+    (tmp_path / "notes").write_text("a file")
+    with pytest.raises(CrackwiseError, match=r"^Cannot write"):
+        run(photos, tmp_path / where)
+
+
 @pytest.mark.parametrize("done", [0, 1])
 def test_an_interrupted_run_leaves_nothing_half_written(photos: Path, tmp_path: Path, done: int) -> None:
     out = tmp_path / "out"
@@ -391,12 +398,12 @@ def test_where_the_table_is_a_power_cut_takes_nothing(
     table = out / ("masks.csv" if only else "cracks.csv")
     synced: list[set[str]] = []
 
-    def sync(folder: Path) -> None:
-        assert folder == out
+    def sync(folders: list[Path]) -> None:
+        assert set(folders) == {path.parent for path in out.rglob("*.*")} | {out}
         assert not table.exists()
-        synced.append(set(tree(folder)))
+        synced.append(set(tree(out)))
 
-    monkeypatch.setattr(whole_run, "sync_disk", sync)
+    monkeypatch.setattr(whole_run, "sync_disks", sync)
     run(photos, out, Settings(only=only))
     assert synced == [set(tree(out)) - {table.name, "report.html"}]
     assert len(synced[0]) == (3 if only else 9)

@@ -15,7 +15,7 @@ from crackwise.imaging.files import (
     LEFTOVER,
     appearing,
     remove_leftovers,
-    sync_disk,
+    sync_disks,
     write_atomically,
     write_folder,
 )
@@ -149,11 +149,11 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
 
 def test_what_is_not_synced_appears_whole_all_the_same(tmp_path: Path) -> None:
     write_atomically(tmp_path / "a" / "c.txt", b"whole", synced=False)
-    sync_disk(tmp_path)
+    sync_disks([tmp_path, tmp_path / "a"])
     assert (tmp_path / "a" / "c.txt").read_bytes() == b"whole"
     assert names(tmp_path / "a") == ["c.txt"]
 
 
 def test_a_disk_that_is_gone_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(CrackwiseError, match="Cannot write"):
-        sync_disk(tmp_path / "gone")
+        sync_disks([tmp_path, tmp_path / "gone"])

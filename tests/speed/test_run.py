@@ -79,6 +79,12 @@ def test_the_command_prints_a_table_and_writes_a_page(
         with pytest.raises(SystemExit) as ended:
             main()
         assert not ended.value.code
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(sys, "argv", [*typed, "--out", str(tmp_path / "file")])
+    monkeypatch.setattr("crackwise.speed.run.benchmark", None)  # it is refused before
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
     out = capsys.readouterr().out.splitlines()
     assert out[1].startswith("brightness 1")
     assert json.loads(out[-1])["models"][0]["name"] == "brightness 1"

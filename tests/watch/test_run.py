@@ -106,6 +106,25 @@ def test_another_watch_into_the_same_folder_goes_on(
     assert lines[-1]["counts"]["computed"] == 11
 
 
+def test_what_came_after_the_last_line_counts_too(
+    tmp_path: Path, darkness: Predictor, film: Callable[[Iterable[np.ndarray]], Path]
+) -> None:
+    standing, out = [*views(0, 9)], tmp_path / "out"
+    for arrived in (9, 18):
+        summary = watch(find_source(str(film(standing))), darkness, out, Settings(), stop=Event())
+        assert (summary["counts"]["arrived"], summary["counts"]["still"]) == (arrived, arrived - arrived // 9)
+    assert [line["frame"] for line in lines_of(out)] == [1, 10]
+
+
+def test_a_link_that_leads_nowhere_is_no_picture(tmp_path: Path, darkness: Predictor) -> None:
+    folder = tmp_path / "card"
+    folder.mkdir()
+    (folder / "round.jpg").symlink_to(folder / "round.jpg")
+    cv2.imwrite(str(folder / "a.png"), WALL[:HEIGHT, :WIDTH])
+    watch(find_source(str(folder)), darkness, tmp_path / "out", Settings(frames=1), stop=Event())
+    assert [line["file"] for line in lines_of(tmp_path / "out")] == ["a.png"]
+
+
 def test_lines_of_somebody_else_are_left_alone(tmp_path: Path, darkness: Predictor) -> None:
     for text in ("my notes", "my notes\n", '{"frame": 3}\n'):
         (tmp_path / "frames.jsonl").write_text(text)

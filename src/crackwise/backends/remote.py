@@ -6,6 +6,7 @@ import os
 import time
 import weakref
 from collections.abc import Sequence
+from threading import BoundedSemaphore
 
 import httpx
 import numpy as np
@@ -24,6 +25,8 @@ TIMEOUT_S = httpx.Timeout(120.0, connect=10.0)
 TRIES = 5
 LONGEST_WAIT_S = 30.0
 COME_AGAIN = (429, 503)
+MOST_AT_ONCE = 64
+"""Requests that are on their way, where the server has no limit of its own."""
 
 
 class RemotePredictor:
@@ -46,6 +49,7 @@ class RemotePredictor:
             about = answer.json()
             self.card = ModelCard.model_validate(about["card"])
             self.sha256, self.runtime, self.precision = (str(about[key]) for key in ("sha256", "runtime", "precision"))
+            self.at_once = BoundedSemaphore(int(about.get("per_caller") or MOST_AT_ONCE))
         except (ValueError, LookupError, TypeError, ValidationError) as error:
             raise ModelError(
                 f"{self.place} is no crackwise service, or one of another version: its /model has no card that "
@@ -59,7 +63,8 @@ class RemotePredictor:
             ModelError: the server is gone, refuses, stays busy, has another model by now, or answers something else.
         """
         height, width = pixels.shape[:2]
-        answer = self.ask("POST", f"/predict?height={height}&width={width}", pixels.tobytes())
+        with self.at_once:  # else callers of ours would send each other away
+            answer = self.ask("POST", f"/predict?height={height}&width={width}", pixels.tobytes())
         self.refuse_another_model(answer.headers.get(MODEL_SHA256, ""))
         expected = (len(self.card.classes), height, width)
         maps = np.frombuffer(answer.content[: len(answer.content) // 4 * 4], "<f4")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -88,7 +89,8 @@ def inspect_job(job: Job, out: Path, predictor: Predictor, settings: Settings) -
 def remove(job: Job, out: Path, predictor: Predictor) -> None:
     """Delete what was written of a photograph."""
     for path in outputs_of(out, job.stem, predictor.card.classes):
-        path.unlink(missing_ok=True)
+        with suppress(OSError):  # what led here is what will be said
+            path.unlink(missing_ok=True)
 
 
 def inspect_to_files(job: Job, out: Path, predictor: Predictor, settings: Settings) -> Outcome:

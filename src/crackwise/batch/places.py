@@ -22,6 +22,7 @@ __all__ = [
     "Job",
     "class_folders",
     "find_photos",
+    "folders_of",
     "name_outputs",
     "outputs_of",
     "prepare",
@@ -118,7 +119,7 @@ def cut(stem: str) -> str:
 
 def prepare(out: Path, jobs: Sequence[Job], classes: Sequence[str]) -> None:
     """Clear away what an earlier run left under the same names; a report that is there is that of a finished run."""
-    if not os.path.lexists(out):
+    if not is_there(out):
         return
     home = cache(os.path.realpath)
 
@@ -132,15 +133,20 @@ def prepare(out: Path, jobs: Sequence[Job], classes: Sequence[str]) -> None:
     if endangered is not None:
         raise CrackwiseError(f"The photograph {endangered} would be overwritten by a result. Choose another --out.")
     try:
-        for folder in (out, *(out / name for name in FOLDERS), *class_folders(out, classes)):
-            if folder.is_dir():
-                remove_leftovers(folder)
+        for folder in folders_of(out, classes):
+            remove_leftovers(folder)
         for path in outputs:
             path.unlink(missing_ok=True)
     except OSError as error:
         raise CrackwiseError(
             f"Cannot write into {str(out)!r}: {error.strerror or error}. Choose another --out."
         ) from error
+
+
+def folders_of(out: Path, classes: Sequence[str]) -> list[Path]:
+    """Those of the folders for outputs that there are."""
+    folders = (out, *(out / name for name in FOLDERS), *class_folders(out, classes))
+    return [folder for folder in folders if folder.is_dir()]
 
 
 def outputs_of(out: Path, stem: str, classes: Sequence[str]) -> list[Path]:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from crackwise.batch.job import Outcome, Settings, inspect_job
-from crackwise.batch.places import MASK_TABLE, PAGE, TABLE, Job, prepare
+from crackwise.batch.places import MASK_TABLE, PAGE, TABLE, Job, folders_of, prepare
 from crackwise.batch.workers import READING, Gate, in_order
-from crackwise.imaging.files import sync_disk, write_atomically
+from crackwise.imaging.files import sync_disks, write_atomically
 from crackwise.imaging.image import read_image
 from crackwise.imaging.overlay import encode_jpeg, shrink
 from crackwise.imaging.scale import check_scale
@@ -62,8 +62,7 @@ def inspect_batch(
                 widths.add(of_crack.tolist())
             entries.append(entry)
             on_entry(entry)
-    if out.is_dir():  # not where no photograph could be used
-        sync_disk(out)
+    sync_disks(folders_of(out, predictor.card.classes))
     if settings.measured:
         write_atomically(out / TABLE, to_csv(entries))
     else:

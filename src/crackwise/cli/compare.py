@@ -138,9 +138,12 @@ def benchmark(
     out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where speed.json and .html go.")] = None,
 ) -> None:
     """Time models side by side, in turns: latency, throughput, processor time and memory."""
+    from crackwise.imaging.files import refuse_unwritable
     from crackwise.speed.record import text_table
     from crackwise.speed.run import benchmark as run_benchmark
 
+    if out is not None:
+        refuse_unwritable(out)
     record = run_benchmark(
         models,
         runtimes=tuple(runtime or ()),

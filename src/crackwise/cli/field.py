@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -72,8 +73,8 @@ Workers = Annotated[
 
 def above_zero(number: float) -> float:
     """The number itself, where there is something it permits."""
-    if not number > 0:
-        raise typer.BadParameter("must be above 0")
+    if not 0 < number < math.inf:
+        raise typer.BadParameter("must be above 0, and a number")
     return number
 
 

@@ -22,7 +22,7 @@ __all__ = [
     "refuse_unwritable",
     "remove_leftovers",
     "sha256_of",
-    "sync_disk",
+    "sync_disks",
     "write_atomically",
     "write_folder",
 ]
@@ -38,7 +38,7 @@ ABANDONED_S = 24 * 3600.0
 def write_atomically(path: str | Path, content: bytes | Iterable[bytes], *, synced: bool = True) -> None:
     """Write a file, given whole or in pieces; until its last byte is on the disk, ``path`` is what it was before.
 
-    Missing parent folders are made. Not ``synced``, it may still be lost or empty after a power cut, until `sync_disk`.
+    Missing parent folders are made. Not ``synced``, it may be lost or empty after a power cut, until `sync_disks`.
 
     Raises:
         CrackwiseError: the folder cannot be written to, or the disk is full.
@@ -81,24 +81,34 @@ def unwritable(path: Path, error: OSError) -> CrackwiseError:
     )
 
 
-def sync_disk(folder: Path) -> None:
-    """Wait until the disk of a folder holds all that was written to it: once for many files, instead of for each.
+def sync_disks(folders: Iterable[Path]) -> None:
+    """Wait until the disks of some folders hold all that was written to them: once for many files, not for each.
 
     Raises:
-        CrackwiseError: the disk could not.
+        CrackwiseError: a disk could not.
     """
-    try:
-        if sys.platform != "linux":
-            getattr(os, "sync", int)()
-            return
-        place = os.open(folder, os.O_RDONLY)
+    seen: set[int] = set()
+    for folder in folders:
         try:
-            if ctypes.CDLL(None, use_errno=True).syncfs(place):
-                raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-        finally:
-            os.close(place)
-    except OSError as error:
-        raise unwritable(folder, error) from error
+            disk = folder.stat().st_dev
+            if disk not in seen:
+                sync_disk(folder)
+        except OSError as error:
+            raise unwritable(folder, error) from error
+        seen.add(disk)
+
+
+def sync_disk(folder: Path) -> None:
+    """Wait for the disk of one folder."""
+    if sys.platform != "linux":
+        getattr(os, "sync", int)()
+        return
+    place = os.open(folder, os.O_RDONLY)
+    try:
+        if ctypes.CDLL(None, use_errno=True).syncfs(place):
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    finally:
+        os.close(place)
 
 
 @contextmanager

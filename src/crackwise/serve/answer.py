@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, field_validator
 
-from crackwise.errors import ImageError, ModelError, ScaleUnknownError
+from crackwise.errors import ImageError, ModelError, ModelReplacedError, ScaleUnknownError
 from crackwise.imaging.image import Photo, check_header, decode_photo
 from crackwise.imaging.overlay import draw_overlay, encode_jpeg, encode_mask
 from crackwise.imaging.scale import parse_scale
@@ -118,7 +118,7 @@ def inspect_all(upload: Upload, options: Options, predictor: Predictor, max_mega
     try:
         refuse_unusable([upload], max_megapixels)
         return inspect_one(upload, options, predictor)
-    except (ImageError, ModelError) as error:
+    except (ImageError, ModelError, ModelReplacedError) as error:
         reason = {"schema": "crackwise.error/1", "source": upload.name, "error": str(error)}
         return [result_part("result", reason)]
 

@@ -175,6 +175,7 @@ def facts(predictor: Predictor, settings: Settings, metrics: Metrics) -> APIRout
             card=predictor.card, sha256=predictor.sha256, runtime=predictor.runtime, precision=predictor.precision,
             max_megapixels=settings.max_megapixels, max_body_bytes=settings.max_body_bytes,
             max_photos=settings.max_photos, max_tile_px=largest_tile_px(predictor.card),
+            per_caller=settings.per_caller,
         )  # fmt: skip
 
     @router.get("/metrics", **METRICS)

@@ -39,6 +39,8 @@ class Model(BaseModel):
     max_photos: int
     max_tile_px: tuple[int, int]
     """Height and width of what /predict takes at once."""
+    per_caller: int | None = None
+    """Requests that one address may have here at a time; null: no limit of its own."""
 
 
 class Tile(Strict):
@@ -58,6 +60,7 @@ ABOUT = {
     "card": {"name": "crackwise-small", "version": "0.1.0", "classes": ["crack"], "threshold": 0.6},
     "sha256": "5e3058...", "runtime": "onnxruntime", "precision": "f32",
     "max_megapixels": 50.0, "max_body_bytes": 33554432, "max_photos": 32, "max_tile_px": [1536, 1536],
+    "per_caller": None,
 }  # fmt: skip
 FAILED = {"schema": "crackwise.error/1", "source": "b.jpg", "error": "b.jpg is damaged or incomplete: ..."}
 PICTURE = {"schema": {"type": "string", "format": "binary"}}

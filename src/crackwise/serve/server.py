@@ -64,6 +64,11 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         LOG.info("listening", extra={"told": self.told})
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Finish what it has."""
+        await super().shutdown(sockets)
+        await asyncio.sleep(self.ending.left_s)  # while the echo of a signal is still heard here
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A signal came; unlike uvicorn's own, this leaves exit status 0 when all is finished."""
         if self.ending.insisted():
@@ -84,7 +89,8 @@ def serve(predictor: Predictor, settings: Settings, *, host: str, port: int) -> 
     listener = listen(host, port)
     told = {
         "url": url_of(listener), "model": predictor.card.name, "sha256": predictor.sha256,
-        "workers": settings.workers, "queue": settings.queue, "token": settings.token is not None,
+        "workers": settings.workers, "queue": settings.queue, "per_caller": settings.per_caller,
+        "token": settings.token is not None,
     }  # fmt: skip
     if settings.token is None and not host.startswith(LOOPBACK):
         LOG.warning("anyone who reaches this port may use it: no token is set")

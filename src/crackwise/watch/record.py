@@ -50,7 +50,7 @@ class Record:
                 folder.mkdir(parents=True, exist_ok=True)
                 remove_leftovers(folder)
             self.lines: BinaryIO = (self.out / LINES).open("a+b")
-            self.earlier = resume(self.lines, self.out / LINES)
+            self.earlier = resume(self.lines, self.out)
         except OSError as error:
             raise self.unwritable(error) from error
 
@@ -60,7 +60,11 @@ class Record:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.lines.close()
+        try:
+            self.lines.close()
+        except OSError as failure:  # what could not be written is tried once more
+            if error is None:
+                raise self.unwritable(failure) from failure
         if not (self.out / LINES).stat().st_size:  # nothing was seen: nothing is left
             (self.out / LINES).unlink()
             for folder in (*(self.out / kind for kind in self.suffixes), self.out):
@@ -91,7 +95,7 @@ class Record:
         )
 
 
-def resume(lines: BinaryIO, path: Path) -> Earlier:
+def resume(lines: BinaryIO, out: Path) -> Earlier:
     """Where the last whole line stands; what follows it, of a watch that was killed as it wrote, is cut off."""
     end = lines.seek(0, os.SEEK_END)
     start = max(0, end - LONGEST_LINE_BYTES)
@@ -107,11 +111,22 @@ def resume(lines: BinaryIO, path: Path) -> Earlier:
             line = json.loads(text)
             if "file" in line:
                 taken[line["file"]] = line["file_changed_ns"]
-        stopped = Earlier(Counts(**line["counts"]), line["last_track"], line["cracks_so_far"], taken)
+        counts = Counts(**line["counts"])
+        if "file" not in line:  # pictures of a folder without a line come again
+            counts = max(counts, last_counts(out), key=lambda each: each.arrived)
+        stopped = Earlier(counts, line["last_track"], line["cracks_so_far"], taken)
     except (ValueError, LookupError, TypeError) as error:
         lines.close()
         raise CrackwiseError(
-            f"{str(path)!r} holds something else than the lines of a watch. Choose another --out."
+            f"{str(out / LINES)!r} holds something else than the lines of a watch. Choose another --out."
         ) from error
     lines.truncate(end - len(broken))
     return stopped
+
+
+def last_counts(out: Path) -> Counts:
+    """Those of the summary, which knows of the pictures after the last line too; nothing where there is none."""
+    try:
+        return Counts(**json.loads((out / SUMMARY).read_bytes())["counts"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return Counts()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import resource
 import signal
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -31,9 +31,17 @@ def model(tmp_path: Path) -> Path:
     return write_brightness(tmp_path / "dark.onnx", ModelCard(name="dark", version="1"), black=190.0, white=30.0)
 
 
-def start(*arguments: str | Path) -> subprocess.Popen[str]:
-    """The program in a process of its own; an interrupt reaches it even where tests run in the background."""
-    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+def start(*arguments: str | Path, most_bytes: int | None = None) -> subprocess.Popen[str]:
+    """The program in a process of its own, whose files may be so large, as on a disk that is nearly full.
+
+    An interrupt reaches it even where tests run in the background.
+    """
+
+    def heard() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        if most_bytes is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
+
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     command = [sys.executable, "-m", "crackwise", "watch", *map(str, arguments)]
     return subprocess.Popen(command, **pipes, text=True, preexec_fn=heard)
@@ -66,6 +74,28 @@ def test_a_watch_that_is_asked_to_end_ends_whole(tmp_path: Path, model: Path, ho
     assert len(list((out / "masks").iterdir())) == len(lines)
 
 
+@pytest.mark.parametrize("pause_s", [0.1, 0.3])
+def test_the_echo_of_a_signal_is_none_of_its_own(tmp_path: Path, model: Path, pause_s: float) -> None:
+    folder, out = tmp_path / "photos", tmp_path / "out"
+    folder.mkdir()
+    process = start(folder, "--model", model, "--out", out, "--serve", "127.0.0.1:0")
+    process.stderr.readline()
+    for _ in range(2):
+        process.send_signal(signal.SIGTERM)
+        time.sleep(pause_s)
+    said, complained = process.communicate(timeout=60)
+    assert (process.returncode, said) == (0, "0 different cracks on 0 of 0 frames.\n"), complained
+
+
+def test_a_disk_that_fills_up_is_one_sentence(tmp_path: Path, model: Path) -> None:
+    with Camera(Pan(WALL, 320, 240, 100), fps=20) as camera:
+        process = start(camera.url, "--model", model, "--out", tmp_path / "out", most_bytes=3000)
+        _, complained = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "Traceback" not in complained
+    assert re.match(r"error: Cannot write into .* Free some space", complained.splitlines()[-1])
+
+
 def test_the_packaged_model_watches_in_little_memory(tmp_path: Path) -> None:
     status = Path("/proc/self/status")
     if not status.exists():
@@ -92,6 +122,7 @@ def test_the_packaged_model_watches_in_little_memory(tmp_path: Path) -> None:
         (["0", "--save", "films"], 2, "no kind 'films'; there is frames, masks, overlays"),
         (["0", "--share", "1.5"], 2, "above 0 and at most at 1"),
         (["0", "--fps", "0"], 2, "must be above 0"),
+        (["0", "--seconds", "inf"], 2, "must be above 0, and a number"),
         (["0", "--serve", "here"], 1, "error: Cannot serve at 'here'"),
         (["0", "--model", "no.onnx"], 1, "error: No model at 'no.onnx'"),
         (["0", "--scale", "wide"], 2, "scale"),

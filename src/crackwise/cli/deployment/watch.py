@@ -6,7 +6,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from threading import Event, Timer
+from threading import TIMEOUT_MAX, Event, Timer
 from typing import Annotated, Any
 
 import typer
@@ -106,7 +106,8 @@ def watch(
         summary = watch_source(
             found, predictor, out, settings, stop=stop, overlays=overlays, say=lambda text: typer.echo(text, err=True)
         )
-    typer.echo(f"{in_words(summary)}. Lines: {out / 'frames.jsonl'}")
+    lines = out / "frames.jsonl"
+    typer.echo(f"{in_words(summary)}." + (f" Lines: {lines}" if lines.exists() else ""))
 
 
 def in_words(summary: dict[str, Any]) -> str:
@@ -131,7 +132,7 @@ def stopped_by_signals(seconds: float | None) -> Iterator[Event]:
             signal.raise_signal(number)
 
     before = {number: signal.signal(number, ask) for number in SIGNALS}
-    timer = Timer(seconds, stop.set) if seconds else None
+    timer = Timer(min(seconds, TIMEOUT_MAX), stop.set) if seconds else None
     if timer:
         timer.daemon = True
         timer.start()
@@ -140,5 +141,6 @@ def stopped_by_signals(seconds: float | None) -> Iterator[Event]:
     finally:
         if timer:
             timer.cancel()
+        ending.hear_out()
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -63,6 +63,7 @@ def read_film(path: str, stop: Event, *, fps: float | None = None) -> Iterator[S
     Raises:
         StreamError: no film, or of a kind that cannot be decoded.
     """
+    be_silent()
     capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG, ONE_THREAD)
     own_fps = capture.get(cv2.CAP_PROP_FPS)
     promised = capture.get(cv2.CAP_PROP_FRAME_COUNT)

@@ -73,7 +73,7 @@ def look(folder: Path) -> Iterator[Found]:
                     continue
                 try:
                     state = entry.stat()
-                except FileNotFoundError:
+                except OSError:  # it is gone, or a link that leads nowhere
                     continue
                 if state.st_size and entry.is_file():
                     yield Found(state.st_ctime_ns, entry.name, state.st_size)
