@@ -73,7 +73,7 @@ def between(at: Floats, places: Floats, path: Points) -> Points:
 
 
 def inside(mask: NDArray[np.uint8], points: Points) -> NDArray[np.bool_]:
-    """Whether points (n, 2) lie in a mask (h, w) of 0 and 1, read between its pixels and rounded: its edge is at a half."""
+    """Whether points (n, 2) lie in a mask (h, w) of 0 and 1; between pixels its edge is where it is read as a half."""
     rows, columns = points.astype(np.float32).T
     return sample(mask, rows[:, None], columns[:, None], cv2.BORDER_CONSTANT)[:, 0] > 0
 
