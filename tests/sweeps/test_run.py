@@ -184,6 +184,7 @@ def test_only_some_runs(order_of: OrderOf, tmp_path: Path) -> None:
     [
         ({"grid": {"model.options.bass": [2]}}, ModelError, "run 'bass=2': .*no option 'bass'"),
         ({"grid": {"tuning": ["head", "lora:4"]}}, ModelError, "run 'tuning=head'"),
+        ({"grid": {"loss.distill": [{"teacher": "nowhere"}]}}, ModelError, "learns from 'nowhere', which is not there"),
         ({"evaluate": [{"data": "nowhere", "scores": ["f1@2"]}], "grid": GRID}, DataError, "No data set at 'nowhere'"),
     ],
 )

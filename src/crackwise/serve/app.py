@@ -56,7 +56,7 @@ def create_app(predictor: Predictor, settings: Settings | None = None) -> FastAP
         blank = np.zeros((64, 64, 3), np.uint8)
         await asyncio.to_thread(inspect_image, blank, predictor)  # the first photograph is the slowest
         yield
-        desk.threads.shutdown(wait=False)
+        desk.close()
 
     app = FastAPI(
         title="crackwise", version=__version__, summary="Photographs in, measured cracks out.", lifespan=lifespan,

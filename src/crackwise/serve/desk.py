@@ -35,6 +35,8 @@ class Desk:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.threads = ThreadPoolExecutor(settings.workers, thread_name_prefix="work")
+        self.reader = ThreadPoolExecutor(1, thread_name_prefix="read")
+        """Takes bodies apart, one after the other: several at it would keep the event loop from answering."""
         self.turns = asyncio.Semaphore(settings.workers)
         self.places_taken = 0
         self.working = 0
@@ -49,6 +51,11 @@ class Desk:
         self.arriving: set[asyncio.Timeout] = set()
         self.job_s = 1.0
         """What a job takes, by the last few."""
+
+    def close(self) -> None:
+        """Let go of the threads."""
+        for threads in (self.threads, self.reader):
+            threads.shutdown(wait=False)
 
     @property
     def waiting(self) -> int:
@@ -148,7 +155,7 @@ class Desk:
             self.refuse_larger(int(announced))
         with self.caller(request.client.host if request.client else ""), self.holding() as hold:
             body = await self.collect(request, hold)
-            made = await asyncio.to_thread(read, body)
+            made = await asyncio.get_running_loop().run_in_executor(self.reader, read, body)
             del body
             yield made
 

@@ -119,8 +119,8 @@ def carry_out(
     follow; ``retry`` takes failed ones up again. ``told`` hears of every run.
 
     Raises:
-        CrackwiseError: before the first run, what would end one of them: a wrong option of a network, a set that is
-            not there, a folder that holds another sweep.
+        CrackwiseError: before the first run, what would end one of them: a wrong option of a network, a set or a
+            teacher that is not there, a folder that holds another sweep.
     """
     if only and order.sweep.search is not None:
         raise RecipeError("--only is for lists and grids: what a search proposes follows from all of its runs.")
@@ -129,6 +129,7 @@ def carry_out(
     for pattern in only:
         if not any(fits(name, [pattern]) for name in names):
             raise RecipeError(f"--only {pattern} fits no run of {order.page}; there are {', '.join(names)}.")
+    refuse_missing_teachers(order, only)
     refuse_unfit_sets([run for arm in order.samples() for run in arm.runs], order.sweep.evaluate)
     content = yaml.safe_dump(order.sweep.model_dump(mode="json", by_alias=True), sort_keys=False, allow_unicode=True)
     write_atomically(order.out / PAGE, content.encode())
@@ -162,6 +163,24 @@ def carry_out_run(order: Order, run: Run, *, retry: bool) -> State:
         logger.exception("%s failed", run.folder)
         mark_failed(run, error)
     return state_of(run)
+
+
+def refuse_missing_teachers(order: Order, only: Sequence[str]) -> None:
+    """See that those are there whom runs shall learn from, or that runs of this sweep will be.
+
+    Raises:
+        ModelError: one is missing.
+    """
+    for arm in order.samples():
+        for run in arm.runs if fits(arm.name, only) else ():
+            distill = run.recipe.loss.distill
+            if distill is None or state_of(run) == "finished":
+                continue
+            teacher = Path(distill.teacher).resolve()
+            if not teacher.exists() and order.out.resolve() not in teacher.parents:
+                raise ModelError(
+                    f"{order.page}: run {arm.name!r} learns from {distill.teacher!r}, which is not there. Train that."
+                )
 
 
 def refuse_another(order: Order) -> None:

@@ -95,23 +95,37 @@ def test_a_run_killed_while_answers_are_kept_goes_on(drawn_set: Path, tmp_path: 
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
+@pytest.mark.parametrize("corners", [False, True])
 @pytest.mark.parametrize("stride", [2, 4, 8, 16])
-def test_what_was_resampled_is_found_again_at_its_own_stride(stride: int) -> None:
+def test_what_was_resampled_is_found_again_at_its_own_stride(stride: int, corners: bool) -> None:
     own = torch.randn(2, 1, 7, 5) * 5
-    logits = F.interpolate(own, scale_factor=stride, mode="bilinear", align_corners=False)
-    torch.testing.assert_close(at_stride(logits, stride), own, rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(coarsest(logits), own, rtol=1e-4, atol=1e-4)
+    logits = F.interpolate(own, scale_factor=stride, mode="bilinear", align_corners=corners)
+    torch.testing.assert_close(at_stride(logits, stride, corners=corners), own, rtol=1e-4, atol=1e-4)
+    found = coarsest(logits)
+    torch.testing.assert_close(found.logits, own, rtol=1e-4, atol=1e-4)
+    assert found.corners == corners
 
 
-def test_cracksam_is_kept_at_a_quarter_of_its_size() -> None:
-    model = build_model("cracksam", size="tiny", input_px=64).eval()
+@pytest.mark.parametrize(
+    ("name", "options", "stride"),
+    [
+        ("cracksam", {"size": "tiny", "input_px": 64}, 4),
+        ("hrsegnet", {"base": 8, "depth": 1}, 2),
+        ("deeplabv3plus", {"encoder": "resnet18", "encoder_weights": None}, 4),
+        ("fpn", {"encoder": "resnet18", "encoder_weights": None}, 4),
+    ],
+)
+def test_networks_are_kept_at_the_size_of_their_decoders(name: str, options: dict[str, Any], stride: int) -> None:
+    torch.manual_seed(0)
+    model = build_model(name, **options).eval()
     with torch.no_grad():
-        assert coarsest(model(torch.rand(1, 3, 64, 64))).shape == (1, 1, 16, 16)
+        found = coarsest(model(torch.rand(1, 3, 64, 64)))
+    assert found.logits.shape == (1, 1, 64 // stride, 64 // stride)
 
 
 def test_logits_that_were_not_resampled_are_kept_whole() -> None:
     logits = torch.randn(1, 1, 33, 64)
-    assert coarsest(logits) is logits
+    assert coarsest(logits).logits is logits
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from contextlib import nullcontext
 from importlib.metadata import version
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,6 +34,8 @@ __all__ = ["Lesson", "TaughtView", "TaughtViews", "Teacher", "lesson_of", "load_
 SUREST = 1e-7
 """A probability nearer to 0 or 1 than this has no logit that single precision could tell."""
 STRIDES = (16, 8, 4, 2)
+KEPT = "logits, corners"
+"""What a file of an answer holds."""
 EXACT = 1e-3
 """Logits that nearer to each other than this say the same."""
 
@@ -133,12 +136,13 @@ def plan_answers(recipe: Recipe, out: Path, teacher: Teacher, data: CrackDataMod
     views = Views(data.parts, recipe.data)
 
     def answers(images: Tensor) -> list[Tensor]:
-        return [coarsest(teacher.answer(images))]
+        coarse, corners = coarsest(teacher.answer(images))
+        return [coarse, torch.full((len(coarse),), corners, dtype=torch.uint8)]
 
-    (first,) = answers(views[0, int(view_seeds(1, 1, data.seed))].image[None].to(device))
-    key = hashlib.sha256(json.dumps([teacher.sha256, config.keep, version("crackwise")]).encode()).hexdigest()
+    first = answers(views[0, int(view_seeds(1, 1, data.seed))].image[None].to(device))
+    key = hashlib.sha256(json.dumps([teacher.sha256, config.keep, version("crackwise"), KEPT]).encode()).hexdigest()
     paths = kept_paths(recipe, out, views, "answers", key, data.seed)
-    sizes = [(first.shape[1:], first.dtype)]
+    sizes = [(tensor.shape[1:], tensor.dtype) for tensor in first]
     store = ViewStore("Answers", "loss.distill.keep", answers, sizes, views, paths, config.keep, device, nullcontext)
     store.refuse_too_many(next(iter(paths.values())).parent)
     return store
@@ -151,33 +155,49 @@ class TaughtViews(Dataset[TaughtView]):
         self.answers = answers
 
     def __getitem__(self, draw: Draw) -> TaughtView:
-        sample, (answer,) = self.answers.views[draw], self.answers[draw].kept
-        return TaughtView(*sample, resampled(answer[None].float(), sample.image.shape[1:])[0])
+        sample, (answer, corners) = self.answers.views[draw], self.answers[draw].kept
+        whole = resampled(answer[None].float(), sample.image.shape[1:], corners=bool(corners))
+        return TaughtView(*sample, whole[0])
 
 
-def coarsest(logits: Tensor) -> Tensor:
+class Coarse(NamedTuple):
+    """Logits as a decoder had them before it resampled them."""
+
+    logits: Tensor
+    """(B, K, h, w)"""
+    corners: bool
+    """Whether it laid corners on corners (``align_corners``)."""
+
+
+def coarsest(logits: Tensor) -> Coarse:
     """These logits (B, K, h, w) at the largest stride from which bilinear resampling gives them back."""
-    for stride in STRIDES:
-        coarse = at_stride(logits, stride)
-        off = (resampled(coarse, logits.shape[2:]) - logits).abs().max()
+    for stride, corners in product(STRIDES, (False, True)):
+        coarse = at_stride(logits, stride, corners=corners)
+        off = (resampled(coarse, logits.shape[2:], corners=corners) - logits).abs().max()
         if off < EXACT * logits.abs().max().clamp_min(1):
-            return coarse
-    return logits
+            return Coarse(coarse, corners)
+    return Coarse(logits, corners=False)
 
 
-def at_stride(logits: Tensor, stride: int) -> Tensor:
+def at_stride(logits: Tensor, stride: int, *, corners: bool) -> Tensor:
     """What bilinear resampling made ``stride`` times as large: (B, K, h, w) to about (B, K, h / stride, w / stride).
 
-    A coarse value lies between two fine ones; the line through the two that follow it leads back there.
+    Between two coarse values lie at least two fine ones on a line: it leads back to the first of the two.
     """
     for axis in (-2, -1):
         side = logits.shape[axis]
-        one = torch.arange(stride // 2, side, stride, device=logits.device)
+        count = max(side // stride, 1)
+        steps = torch.arange(count, dtype=torch.float64, device=logits.device)
+        places = steps * (side - 1) / max(count - 1, 1) if corners else steps * stride + (stride - 1) / 2
+        one = places.ceil().long().clamp_max(side - 1)
         two = (one + 1).clamp_max(side - 1)
-        logits = 1.5 * logits.index_select(axis, one) - 0.5 * logits.index_select(axis, two)
+        shape = [-1 if axis == each else 1 for each in range(-logits.ndim, 0)]
+        share = (one - places).to(logits.dtype).reshape(shape)
+        first, second = logits.index_select(axis, one), logits.index_select(axis, two)
+        logits = first + share * (first - second)
     return logits
 
 
-def resampled(logits: Tensor, size: torch.Size) -> Tensor:
+def resampled(logits: Tensor, size: torch.Size, *, corners: bool) -> Tensor:
     """Bilinear, from (B, K, h, w) to another height and width."""
-    return F.interpolate(logits, tuple(size), mode="bilinear", align_corners=False)
+    return F.interpolate(logits, tuple(size), mode="bilinear", align_corners=corners)
