@@ -75,11 +75,18 @@ def costs(name: str, row: ModelRow) -> str:
     return "\n".join(lines)
 
 
+ELSEWHERE = {
+    "timm": "`mobilenetv2_100` and a ViT-Ti, trained and judged on patches: [classification](../classification.md), "
+    "[explanation](../explanation.md)."
+}
+"""Networks that were measured, but not for the benchmark."""
+
+
 def measured(name: str) -> str:
     """The lines of the benchmark that are of this network."""
     rows = list(measured_rows(name))
     if not rows:
-        return "Not measured by us yet: [benchmark](../benchmark.md)."
+        return ELSEWHERE.get(name, "Not measured by us yet: [benchmark](../benchmark.md).")
     sets = [of for of, scores in rows[0]["scores"].items() if "pooled_crack_iou" in scores]
     head = ["| run | core-minutes |", *(f" {of} |" for of in sets)]
     lines = ["".join(head), "|---|---|" + "---|" * len(sets)]
