@@ -47,6 +47,8 @@ def test_the_robustness_part_is_scored_beside_test(patches):
         assert 0 <= judged["judgements"]["all"]["scores"]["accuracy"]["value"] <= 1
 
 
-def test_the_page_of_the_report_scores_it():
+def test_the_page_of_the_report_scores_it_of_both_sets():
     cases = [case.data for case in load_sweep(RECIPES / "sweeps" / "classification.yaml").evaluate]
-    assert cases == ["sdnet2018:report/test", "sdnet2018:report/robustness"]
+    assert sorted(cases) == sorted(
+        f"{of}:report/{part}" for of in ("ccic", "sdnet2018") for part in ("test", "robustness")
+    )
