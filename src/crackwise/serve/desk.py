@@ -97,7 +97,7 @@ class Desk:
             RefusalError: as many of its requests are here as may be.
         """
         if self.settings.per_caller is not None and self.callers[address] >= self.settings.per_caller:
-            told = f"This address has {self.callers[address]} here, as many as it may. Ask again after Retry-After."
+            told = f"Requests of this address here: {self.callers[address]}, as many as may be. See Retry-After."
             raise RefusalError("too_many", told, retry_after_s=self.free_in_s())
         self.callers[address] += 1
         try:
